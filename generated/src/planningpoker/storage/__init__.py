@@ -1,0 +1,1 @@
+"""Messages that only the log holds."""

@@ -1,0 +1,144 @@
+"""What the service asks of an event log; each adapter passes `tests/contract/eventlog`."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from planning_poker_server.domain.types import Timer
+
+
+class Record(NamedTuple):
+    """One event as stored: the bytes everyone may see, and those only the server reads."""
+
+    version: int
+    event: bytes
+    sealed: bytes
+
+
+class Summary(NamedTuple):
+    """What the log keeps beside the events, so that games can be listed and found."""
+
+    join_code: str
+    display_name: str
+    phase: int
+    create_ms: int
+    update_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Records to be appended to one game, all or none.
+
+    Without records it asks only whether the head is still `expected_head`.
+    """
+
+    game_id: str
+    expected_head: int
+    """Version of the last record that the decision knew; 0: the game must not exist."""
+    records: Sequence[Record]
+    timers: Sequence[Timer]
+    """All that is scheduled once the records are in; replaces what was."""
+    summary: Summary
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Proof that `proposal` is durable. Only a log makes one."""
+
+    proposal: Proposal
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """The head is another one; nothing was written."""
+
+    head: int
+    """Where the game stands; 0: there is none (never was, or purged)."""
+
+
+class GameRow(NamedTuple):
+    """A game as listed."""
+
+    game_id: str
+    head: int
+    summary: Summary
+
+
+class FeedRecord(NamedTuple):
+    """A record in the order of the whole log, with the opaque cursor behind it."""
+
+    cursor: str
+    game_id: str
+    record: Record
+
+
+class LogError(Exception):
+    """Root of what a log raises."""
+
+
+class LogUnavailable(LogError):
+    """The log cannot be read or written now (disk full, locked, gone).
+
+    `definite` is True where nothing was written for certain; False leaves an
+    append in doubt until the log was read.
+    """
+
+    def __init__(self, message: str, *, definite: bool) -> None:
+        super().__init__(message)
+        self.definite = definite
+
+
+class GameCorrupt(LogError):
+    """A game's records have a hole or cannot be read; other games are not concerned."""
+
+
+class EventLog(Protocol):
+    """An append-only log of games. All methods may raise LogUnavailable."""
+
+    @property
+    def epoch(self) -> str:
+        """Identifies this log; another after it was replaced or restored."""
+        ...
+
+    async def append(self, proposal: Proposal) -> Commit | Conflict:
+        """Compare and set the head, and write records, timers and summary in one transaction.
+
+        Durable when it returns a Commit. A new game whose join code is taken by
+        another game is a Conflict with head 0.
+        """
+        ...
+
+    def read(self, game_id: str, after: int = 0) -> AsyncIterator[Sequence[Record]]:
+        """Pages of at most 1,000 records with versions above `after`, in order.
+
+        No transaction is open between pages. Raises GameCorrupt at a hole;
+        yields nothing for a game that does not exist.
+        """
+        ...
+
+    async def head(self, game_id: str) -> int:
+        """Version of the game's last record; 0: there is none."""
+        ...
+
+    async def resolve(self, join_code: str) -> str | None:
+        """The game with this join code."""
+        ...
+
+    def scan(self, cursor: str = "") -> AsyncIterator[Sequence[FeedRecord]]:
+        """Pages of all games' records behind an opaque cursor, up to the log's present end.
+
+        Raises ValueError for a cursor that is not of this log.
+        """
+        ...
+
+    async def games(self, after: str = "", limit: int = 100) -> Sequence[GameRow]:
+        """Games with ids above `after`, ordered by id; at most `limit`."""
+        ...
+
+    async def due(self, until_ms: int, limit: int = 100) -> Sequence[tuple[str, Timer]]:
+        """Game ids and timers due at or before `until_ms`, the earliest first."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was begun and release everything; idempotent."""
+        ...

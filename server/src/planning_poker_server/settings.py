@@ -1,0 +1,90 @@
+"""Frozen, typed settings: what the layers of configuration come to."""
+
+from dataclasses import dataclass
+
+from planning_poker_model.limits import GameLimits
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    host: str
+    port: int
+    """0: any free port."""
+    max_connections: int
+    """Streams open at once."""
+    request_timeout_ms: int
+    """Longest time from reading a command to its answer."""
+    drain_timeout_ms: int
+    """Longest time a graceful stop takes."""
+    reflection: bool
+    node_id: str
+    """Empty: the host's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseSettings:
+    url: str
+    """SQLAlchemy URL: "sqlite:///data/planning-poker.db", or "memory:" for tests."""
+    busy_timeout_ms: int
+    max_batch: int
+    """Proposals that share one transaction."""
+    max_waiting: int
+    """Proposals that may wait for the writer."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSettings:
+    hello_timeout_ms: int
+    max_message_bytes: int
+    commands_per_second: float
+    command_burst: int
+    max_unanswered: int
+    max_unanswered_per_game: int
+    max_subscriptions: int
+    window_events: int
+    window_bytes: int
+    max_outbox_frames: int
+    max_outbox_bytes: int
+    ack_every_events: int
+    ack_within_ms: int
+    ping_interval_ms: int
+    keepalive_time_ms: int
+    keepalive_timeout_ms: int
+    handshake_timeout_ms: int
+    max_streams_per_connection: int
+
+
+@dataclass(frozen=True, slots=True)
+class RoomSettings:
+    max_mailbox: int
+    """Commands that may wait for one game."""
+    max_batch: int
+    """Commands decided together."""
+    tail_events: int
+    """Events kept in memory for resuming; further behind means a snapshot."""
+    idle_ms: int
+    """A room without subscribers leaves memory after this."""
+    presence_grace_ms: int
+    presence_interval_ms: int
+    settle_ms: int
+    """How long after loading nothing reveals by itself unless every voter voted."""
+    max_rooms: int
+    passcode_attempts_per_minute: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoggingSettings:
+    level: str
+    format: str
+    """"text" for people, "json" for programs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    environment: str
+    server: ServerSettings
+    database: DatabaseSettings
+    stream: StreamSettings
+    room: RoomSettings
+    game: GameLimits
+    logging: LoggingSettings
