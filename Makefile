@@ -1,7 +1,122 @@
+# Every task that a person or CI runs. `make` lists them.
+#
+# All targets set up what they need: the tools live in .venv, pinned by hash in
+# requirements/dev.txt, and are installed once (see `setup`).
+
 .DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-print-directory
 
+# The Python that makes .venv; 3.11 or newer.
 PYTHON ?= python3
-BIN := .venv/bin
+# Options for pytest: make test ARGS="-k reveal -x"
+ARGS ?=
+# Processes that run tests: a number, or "auto" for one per core, at most MAX_WORKERS.
+WORKERS ?= auto
+MAX_WORKERS ?= 4
+# What `make buf-breaking` compares the contract with: a branch, tag or commit.
+AGAINST ?= main
 
-proto: ## Generate the Python contracts from protos/
-	$(BIN)/python tools/generate_contracts.py
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DISTRIBUTIONS := generated model client server
+SOURCES := generated/src model/src client/src server/src tests tools $(wildcard benchmarks)
+
+##@ To begin with
+
+.PHONY: help
+help: ## List these targets
+	@awk 'BEGIN { FS = ":.*## "; print "usage: make TARGET" } \
+	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z][a-z-]*:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(READY) ## Make .venv with everything pinned; other targets do it by themselves
+
+.PHONY: run
+run: $(READY) ## Serve games on this machine until Ctrl-C
+	@$(BIN)/planning-poker serve
+
+.PHONY: demo
+demo: $(READY) ## Watch five players estimate a backlog, in about a minute
+	@$(BIN)/planning-poker demo
+
+.PHONY: test
+test: $(READY) ## Run all tests; options for pytest in ARGS
+	@echo "Running the tests (make test ARGS='-k NAME' for some of them)"
+	@$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses $(MAX_WORKERS) $(ARGS)
+
+.PHONY: check
+check: lint types layers check-generated buf-lint ## Check all that needs no running: style, types, layers, contract
+	@echo "All checks passed."
+
+##@ Parts of check
+
+.PHONY: lint
+lint: $(READY) ## Style: ruff, and that everything is formatted
+	@echo "ruff: format and lint"
+	@$(BIN)/ruff format --quiet --diff .
+	@$(BIN)/ruff check --quiet .
+
+.PHONY: types
+types: $(READY) ## Types: mypy --strict over the distributions, tests and tools
+	@echo "mypy --strict"
+	@$(BIN)/mypy --strict $(SOURCES)
+
+.PHONY: layers
+layers: $(READY) ## Imports: the layers of docs/architecture.md
+	@echo "import-linter"
+	@$(BIN)/lint-imports
+
+.PHONY: check-generated
+check-generated: $(READY) ## Prove that generated/ is what protos/ give
+	@$(BIN)/python tools/generate_contracts.py --check
+
+.PHONY: buf-lint
+buf-lint: $(READY) ## The contract's style and format
+	@echo "buf: lint and format"
+	@$(BIN)/buf lint
+	@$(BIN)/buf format --diff --exit-code
+
+##@ While developing
+
+.PHONY: format
+format: $(READY) ## Format Python and protos, and fix what can be fixed
+	@$(BIN)/ruff check --quiet --fix-only .
+	@$(BIN)/ruff format .
+	@$(BIN)/buf format --write
+
+.PHONY: proto
+proto: $(READY) ## Generate the Python contracts from protos/
+	@$(BIN)/python tools/generate_contracts.py
+
+.PHONY: buf-breaking
+buf-breaking: $(READY) ## Compare the contract with that of AGAINST (default: main)
+	@$(BIN)/buf breaking --against '.git#ref=$(AGAINST)'
+	@echo "Nothing in protos/ breaks clients built against $(AGAINST)."
+
+.PHONY: pins
+pins: $(READY) ## Compile requirements/*.in into pinned, hashed *.txt; UPGRADE=1 for newer releases
+	@$(BIN)/python tools/compile_pins.py $(if $(UPGRADE),--upgrade)
+
+.PHONY: clean
+clean: ## Remove all that make made (.venv, caches, builds); never data/
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .grimp_cache
+	rm -rf build dist $(foreach d,$(DISTRIBUTIONS),$(d)/build $(d)/dist)
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
+
+# The stamp is renewed when a pin or a distribution's metadata changed.
+$(READY): requirements/dev.txt $(DISTRIBUTIONS:%=%/pyproject.toml)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or newer is needed, and $(PYTHON) is not: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "$(PYTHON) cannot make virtual environments; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Setting up $(VENV): pinned packages and this workspace, once; about a minute"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	  --requirement requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+	  $(DISTRIBUTIONS:%=--editable ./%)
+	@touch $@
