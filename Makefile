@@ -68,7 +68,7 @@ types: $(READY) ## Types: mypy --strict over the distributions, tests and tools
 .PHONY: layers
 layers: $(READY) ## Imports: the layers of docs/architecture.md
 	@echo "import-linter"
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 .PHONY: check-generated
 check-generated: $(READY) ## Prove that generated/ is what protos/ give
