@@ -21,6 +21,7 @@ AGAINST ?= main
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 DISTRIBUTIONS := generated model client server
 SOURCES := generated/src model/src client/src server/src tests tools $(wildcard benchmarks)
 
@@ -34,6 +35,7 @@ help: ## List these targets
 
 .PHONY: setup
 setup: $(READY) ## Make .venv with everything pinned; other targets do it by themselves
+	@echo "$(VENV) is ready"
 
 .PHONY: run
 run: $(READY) ## Serve games on this machine until Ctrl-C
@@ -113,10 +115,8 @@ $(READY): requirements/dev.txt $(DISTRIBUTIONS:%=%/pyproject.toml)
 	  echo "Python 3.11 or newer is needed, and $(PYTHON) is not: make PYTHON=/path/to/python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
 	  echo "$(PYTHON) cannot make virtual environments; on Debian: apt-get install python3-venv" >&2; exit 1; }
-	@echo "Setting up $(VENV): pinned packages and this workspace, once; about a minute"
+	@echo "Setting up $(VENV) with $$($(PYTHON) -V): pinned packages and this workspace; once, about a minute"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
-	  --requirement requirements/dev.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
-	  $(DISTRIBUTIONS:%=--editable ./%)
+	@$(INSTALL) --require-hashes --requirement requirements/dev.txt
+	@$(INSTALL) --no-deps --no-build-isolation $(DISTRIBUTIONS:%=--editable ./%)
 	@touch $@
