@@ -23,7 +23,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 DISTRIBUTIONS := generated model client server
-SOURCES := generated/src model/src client/src server/src tests tools $(wildcard benchmarks)
+SOURCES := generated/src model/src client/src server/src $(wildcard */hatch_build.py) tests tools $(wildcard benchmarks)
 
 ##@ To begin with
 
