@@ -68,8 +68,10 @@ class RoomSettings:
     presence_interval_ms: int
     settle_ms: int
     """How long after loading nothing reveals by itself unless every voter voted."""
-    max_rooms: int
     passcode_attempts_per_minute: int
+    """Per principal and address; so are the next two."""
+    creates_per_minute: int
+    joins_per_minute: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,194 @@
+"""The gRPC server: channel arguments, the handler of Play, status mapping, health, reflection."""
+
+import secrets
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any, NoReturn
+
+import grpc
+from google.protobuf import any_pb2
+from google.rpc import error_details_pb2, status_pb2
+from grpc_health.v1 import health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from loguru import logger
+
+import planningpoker.v1 as pb
+from planning_poker_server import wire
+from planning_poker_server.domain.refusals import refuse
+from planning_poker_server.health import Health
+from planning_poker_server.rooms import Rooms
+from planning_poker_server.session import Session
+from planning_poker_server.settings import ServerSettings, StreamSettings
+from planning_poker_server.streams import Context, PlayStream
+
+SERVICE = "planningpoker.v1.PlanningPokerService"
+_DOMAIN = "planningpoker"
+# Who is asking, as long as nobody has to say.
+_ANONYMOUS = "anonymous"
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+_MAX_METADATA_BYTES = 8 * 1024
+
+
+def channel_arguments(stream: StreamSettings) -> list[tuple[str, int]]:
+    """Arguments of the server, each shown to matter by measuring."""
+    return [
+        ("grpc.max_receive_message_length", stream.max_message_bytes),
+        ("grpc.max_metadata_size", _MAX_METADATA_BYTES),
+        ("grpc.absolute_max_metadata_size", _MAX_METADATA_BYTES),
+        ("grpc.max_concurrent_streams", stream.max_streams_per_connection),
+        ("grpc.server_handshake_timeout_ms", stream.handshake_timeout_ms),
+        # A second server on the same port is a mistake, not a cluster.
+        ("grpc.so_reuseport", 0),
+        ("grpc.keepalive_time_ms", stream.keepalive_time_ms),
+        ("grpc.keepalive_timeout_ms", stream.keepalive_timeout_ms),
+        # Without this one a frozen client is noticed a minute later.
+        ("grpc.http2.ping_timeout_ms", stream.keepalive_timeout_ms),
+        ("grpc.keepalive_permit_without_calls", 1),
+        # Clients ping each 30 s; its often copied twin with "recv" is ignored.
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+        # Else a storm of new streams is silently thinned out.
+        ("grpc.server.max_pending_requests", 50_000),
+        ("grpc.server.max_pending_requests_hard_limit", 100_000),
+    ]
+
+
+class PlayService:
+    """Opens sessions, within bounds, and ends them with a status."""
+
+    def __init__(
+        self,
+        rooms: Rooms,
+        server: ServerSettings,
+        stream: StreamSettings,
+        log_epoch: str,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._rooms = rooms
+        self._server = server
+        self._stream = stream
+        self._now_ms = now_ms
+        self._welcome = _welcome(server, stream, log_epoch)
+        self._streams: set[PlayStream] = set()
+        self._draining = False
+
+    @property
+    def connections(self) -> int:
+        """Streams that are open."""
+        return len(self._streams)
+
+    def drain(self) -> None:
+        """Take no new streams and tell the open ones to come back."""
+        self._draining = True
+        for stream in list(self._streams):
+            stream.drain(_draining())
+
+    async def play(self, _: Any, context: Context) -> None:
+        """The handler of Play; reads and writes the bytes of envelopes."""
+        refusal = self._not_admitted()
+        if refusal is not None:
+            await _abort(context, refusal)
+        stream = self._open(context)
+        self._streams.add(stream)
+        with logger.contextualize(session_id=stream.session.session_id):
+            logger.debug("stream opened")
+            try:
+                refusal = await stream.run()
+            except Exception:
+                # What went wrong is for the log; the client gets a number to ask about.
+                incident = secrets.token_hex(8)
+                logger.exception("a stream failed, incident {}", incident)
+                refusal = refuse(pb.REASON_INTERNAL, f"The server failed (incident {incident}).")
+            finally:
+                self._streams.discard(stream)
+                logger.debug("stream closed")
+            if refusal is not None:
+                await _abort(context, refusal)
+
+    def _not_admitted(self) -> pb.Refusal | None:
+        if self._draining:
+            return _draining()
+        if len(self._streams) >= self._server.max_connections:
+            message = "The server has as many connections as it takes: try again in a moment."
+            return refuse(pb.REASON_TOO_MANY_CONNECTIONS, message, retry_ms=1_000)
+        return None
+
+    def _open(self, context: Context) -> PlayStream:
+        session_id = secrets.token_hex(8)
+        welcome = pb.Welcome()
+        welcome.CopyFrom(self._welcome)
+        welcome.session_id = session_id
+        session = Session(
+            session_id,
+            _ANONYMOUS,
+            welcome,
+            self._stream,
+            self._server.request_timeout_ms,
+            self._now_ms(),
+        )
+        peer = context.peer().rpartition(":")[0]
+        return PlayStream(session, self._rooms, context, peer, self._now_ms)
+
+
+def create_server(
+    play: PlayService, health: Health, server: ServerSettings, stream: StreamSettings
+) -> grpc.aio.Server:
+    """A server with all services, not bound to a port yet."""
+    aio = grpc.aio.server(options=channel_arguments(stream))
+    # Bytes in and out: envelopes are spliced from stored bytes, and one that
+    # cannot be decoded is answered by us and not by the library.
+    handler = grpc.stream_stream_rpc_method_handler(play.play)
+    aio.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler(SERVICE, {"Play": handler}),)
+    )
+    health_pb2_grpc.add_HealthServicer_to_server(health, aio)
+    if server.reflection:
+        names = (SERVICE, "grpc.health.v1.Health", reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, aio)
+    return aio
+
+
+def _welcome(server: ServerSettings, stream: StreamSettings, log_epoch: str) -> pb.Welcome:
+    limits = pb.Limits(
+        max_message_bytes=stream.max_message_bytes,
+        max_unanswered_commands=stream.max_unanswered,
+        max_unanswered_commands_per_game=stream.max_unanswered_per_game,
+        commands_per_second=stream.commands_per_second,
+        command_burst=stream.command_burst,
+        ack_every_events=stream.ack_every_events,
+        window_events=stream.window_events,
+        max_subscriptions=stream.max_subscriptions,
+    )
+    limits.ack_within.FromMilliseconds(stream.ack_within_ms)
+    limits.ping_interval.FromMilliseconds(stream.ping_interval_ms)
+    return pb.Welcome(
+        server_version=version("planning-poker-server"),
+        node_id=server.node_id,
+        log_epoch=log_epoch,
+        version=wire.PROTOCOL_VERSION,
+        limits=limits,
+    )
+
+
+def _draining() -> pb.Refusal:
+    message = "The server is stopping: connect again in a moment."
+    return refuse(pb.REASON_DRAINING, message, retry_ms=1_000)
+
+
+async def _abort(context: Context, refusal: pb.Refusal) -> NoReturn:
+    """End the call with a rich status: code, message, ErrorInfo, RetryInfo."""
+    details = [
+        error_details_pb2.ErrorInfo(
+            reason=pb.Reason.Name(refusal.reason).removeprefix("REASON_"),
+            domain=_DOMAIN,
+            metadata=refusal.details,
+        )
+    ]
+    if refusal.HasField("retry_delay"):
+        details.append(error_details_pb2.RetryInfo(retry_delay=refusal.retry_delay))
+    packed = [any_pb2.Any() for _ in details]
+    for any_, detail in zip(packed, details, strict=True):
+        any_.Pack(detail)
+    status = status_pb2.Status(code=refusal.code, message=refusal.message, details=packed)
+    metadata = (("grpc-status-details-bin", status.SerializeToString()),)
+    await context.abort(_CODES[refusal.code], refusal.message, metadata)
+    raise AssertionError("abort always raises")

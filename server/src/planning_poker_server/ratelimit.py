@@ -1,0 +1,45 @@
+"""Token buckets. Pure: time is an argument."""
+
+from collections import OrderedDict
+
+
+class Bucket:
+    """Allows `burst` at once and `per_second` in the long run."""
+
+    __slots__ = ("_burst", "_per_ms", "_tokens", "_updated_ms")
+
+    def __init__(self, per_second: float, burst: int, now_ms: int) -> None:
+        self._per_ms = per_second / 1_000
+        self._burst = burst
+        self._tokens = float(burst)
+        self._updated_ms = now_ms
+
+    def take(self, now_ms: int) -> int:
+        """0 if allowed, else how many ms to wait."""
+        elapsed = max(0, now_ms - self._updated_ms)
+        self._tokens = min(self._burst, self._tokens + elapsed * self._per_ms)
+        self._updated_ms = now_ms
+        if self._tokens >= 1:
+            self._tokens -= 1
+            return 0
+        return max(1, int((1 - self._tokens) / self._per_ms))
+
+
+class Buckets:
+    """A bucket for each key, for the `capacity` keys seen last."""
+
+    def __init__(self, per_minute: int, capacity: int = 10_000) -> None:
+        self._per_minute = per_minute
+        self._capacity = capacity
+        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
+
+    def take(self, key: str, now_ms: int) -> int:
+        """0 if allowed, else how many ms to wait."""
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            bucket = Bucket(self._per_minute / 60, self._per_minute, now_ms)
+            self._buckets[key] = bucket
+            if len(self._buckets) > self._capacity:
+                self._buckets.popitem(last=False)
+        self._buckets.move_to_end(key)
+        return bucket.take(now_ms)

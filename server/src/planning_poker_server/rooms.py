@@ -1,0 +1,312 @@
+"""All games of this process: finds, loads and drops their rooms, passes on what streams ask."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from loguru import logger
+
+import planningpoker.v1 as pb
+from planning_poker_model.limits import PASSCODE_BYTES, GameLimits
+from planning_poker_server import ids
+from planning_poker_server.domain.refusals import refuse
+from planning_poker_server.domain.types import Actor
+from planning_poker_server.eventlog.port import EventLog, GameCorrupt, LogUnavailable, Record
+from planning_poker_server.passcodes import Passcodes, PasscodesBusy
+from planning_poker_server.ratelimit import Buckets
+from planning_poker_server.room import Room, Ticket
+from planning_poker_server.room_driver import Origin, RoomDriver, Stream, corrupt, gone
+from planning_poker_server.session import AttachRequest, CommandRequest
+from planning_poker_server.settings import RoomSettings
+
+_YIELD_S = 0.005
+_POLL_S = 1.0
+_LOAD_AHEAD_MS = 2_000
+_RETRY_MS = 1_000
+
+
+class Rooms:
+    """Each game's room once, however many ask for it."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        settings: RoomSettings,
+        limits: GameLimits,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._log = log
+        self._settings = settings
+        self._limits = limits
+        self._now_ms = now_ms
+        self._started_ms = now_ms()
+        self._drivers: dict[str, RoomDriver] = {}
+        self._loading: dict[tuple[str, bool], asyncio.Task[RoomDriver | pb.Refusal]] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._passcodes = Passcodes()
+        self._passcode_attempts = Buckets(settings.passcode_attempts_per_minute)
+        self._creates = Buckets(settings.creates_per_minute)
+        self._joins = Buckets(settings.joins_per_minute)
+        self._closing = False
+        self._spawn(self._load_due())
+
+    # What streams ask
+
+    def command(self, stream: Stream, peer: str, request: CommandRequest) -> None:
+        """Decide a command; the answer goes to the stream's session."""
+        refusal = self._too_often(stream, peer, request.command)
+        if refusal is not None:
+            self._refuse(stream, request, refusal)
+            return
+        driver = self._drivers.get(request.command.game_id)
+        if driver is None or driver.closed or _brings_passcode(request.command):
+            self._spawn(self._command_later(stream, peer, request))
+            return
+        self._submit(driver, stream, request, Actor())
+
+    async def attach(self, stream: Stream, peer: str, request: AttachRequest) -> None:
+        """Subscribe the stream, or tell it why not."""
+        attach = request.attach
+        driver = await self._find(attach.game_id)
+        proven: bytes | pb.Refusal = b""
+        if isinstance(driver, RoomDriver) and attach.passcode:
+            proven = await self._prove(stream, peer, driver, attach.passcode)
+        refusal = next((r for r in (driver, proven) if isinstance(r, pb.Refusal)), None)
+        if refusal is not None:
+            now_ms = self._now_ms()
+            stream.session.attach_refused(attach.game_id, request.correlation_id, refusal, now_ms)
+            stream.wake()
+        elif isinstance(driver, RoomDriver) and isinstance(proven, bytes):
+            driver.attach(stream, request, proven)
+            stream.wake()
+
+    def unsubscribe(self, stream: Stream, game_id: str) -> None:
+        """The stream follows this game no longer."""
+        driver = self._drivers.get(game_id)
+        if driver is not None:
+            driver.unsubscribe(stream)
+
+    def disconnected(self, stream: Stream) -> None:
+        """The stream is gone."""
+        for game_id in stream.session.subscriptions:
+            self.unsubscribe(stream, game_id)
+
+    async def close(self) -> None:
+        """Finish what is being decided, then stop; nobody is answered after that."""
+        self._closing = True
+        for driver in self._drivers.values():
+            driver.stop(_draining())
+        for task in self._tasks - self._room_tasks():
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._passcodes.close()
+
+    def _room_tasks(self) -> set[asyncio.Task[Any]]:
+        return {task for task in self._tasks if task.get_name().startswith("room ")}
+
+    # Commands that need more than a loaded room
+
+    async def _command_later(self, stream: Stream, peer: str, request: CommandRequest) -> None:
+        command = request.command
+        driver = await self._find(command.game_id, create=command.HasField("create_game"))
+        if isinstance(driver, pb.Refusal):
+            self._refuse(stream, request, driver)
+            return
+        actor = await self._with_passcodes(stream, peer, driver, command)
+        if isinstance(actor, pb.Refusal):
+            self._refuse(stream, request, actor)
+            return
+        if driver.closed:  # it went idle meanwhile
+            await self._command_later(stream, peer, request)
+            return
+        self._submit(driver, stream, request, actor)
+
+    async def _with_passcodes(
+        self, stream: Stream, peer: str, driver: RoomDriver, command: pb.Command
+    ) -> Actor | pb.Refusal:
+        new = None
+        if command.HasField("create_game"):
+            new = command.create_game.passcode
+        elif command.HasField("update_game") and command.update_game.HasField("passcode"):
+            new = command.update_game.passcode
+        if new is not None and len(new.encode()) > PASSCODE_BYTES:
+            message = f"A passcode has at most {PASSCODE_BYTES} bytes."
+            return refuse(pb.REASON_INVALID_VALUE, message, field="passcode")
+        if new is not None:
+            try:
+                return Actor(new_passcode=await self._passcodes.seal(new))
+            except PasscodesBusy:
+                return _busy()
+        if command.join_game.passcode:
+            proven = await self._prove(stream, peer, driver, command.join_game.passcode)
+            return proven if isinstance(proven, pb.Refusal) else Actor(proven_passcode=proven)
+        return Actor()
+
+    async def _prove(
+        self, stream: Stream, peer: str, driver: RoomDriver, passcode: str
+    ) -> bytes | pb.Refusal:
+        """The hash that this passcode matches; empty where it is wrong or none is asked for."""
+        sealed = driver.room.state.passcode
+        if sealed is None or len(passcode.encode()) > PASSCODE_BYTES:
+            return b""
+        # Counted per game too: guessing at many games is as slow as at one.
+        key = f"{stream.session.principal}|{peer}"
+        wait_ms = self._passcode_attempts.take(key, self._now_ms())
+        if wait_ms:
+            message = "Too many passcodes were tried: wait before the next one."
+            return refuse(pb.REASON_TOO_MANY_ATTEMPTS, message, retry_ms=wait_ms)
+        try:
+            return sealed.hash if await self._passcodes.verify(passcode, sealed) else b""
+        except PasscodesBusy:
+            return _busy()
+
+    def _submit(
+        self, driver: RoomDriver, stream: Stream, request: CommandRequest, proven: Actor
+    ) -> None:
+        # A code that was given instead of the id is not part of the command.
+        request.command.game_id = driver.room.game_id
+        actor = proven._replace(
+            principal=stream.session.principal,
+            player_id=request.command.player_id,
+            seat_hash=request.seat_hash,
+        )
+        origin = Origin(stream, request.serial, request.attach)
+        driver.submit(
+            Ticket(request.command, actor, request.correlation_id, request.digest, origin)
+        )
+
+    def _too_often(self, stream: Stream, peer: str, command: pb.Command) -> pb.Refusal | None:
+        buckets = None
+        if command.HasField("create_game"):
+            buckets, what = self._creates, "games were created"
+        elif command.HasField("join_game"):
+            buckets, what = self._joins, "seats were taken"
+        if buckets is None:
+            return None
+        wait_ms = buckets.take(f"{stream.session.principal}|{peer}", self._now_ms())
+        if not wait_ms:
+            return None
+        message = f"Too many {what} from here in the last minute: wait a moment."
+        return refuse(pb.REASON_TOO_MANY_COMMANDS, message, retry_ms=wait_ms)
+
+    def _refuse(self, stream: Stream, request: CommandRequest, refusal: pb.Refusal) -> None:
+        result = pb.CommandResult(game_id=request.command.game_id, refusal=refusal)
+        stream.session.answer(request.serial, result, 0, self._now_ms())
+        stream.wake()
+
+    # Finding and loading
+
+    async def _find(self, name: str, *, create: bool = False) -> RoomDriver | pb.Refusal:
+        """The room of a game by id or join code; loaded once however many wait for it."""
+        try:
+            game_id = await self._resolve(name)
+        except LogUnavailable:
+            return _unavailable()
+        if game_id is None:
+            return gone()
+        driver = self._drivers.get(game_id)
+        if driver is None or driver.closed:
+            key = game_id, create
+            loading = self._loading.get(key)
+            if loading is None:
+                loading = self._loading[key] = self._spawn(self._load(game_id, create=create))
+                loading.add_done_callback(lambda _: self._loading.pop(key, None))
+            # Whoever asked first may go away; the others still wait.
+            found = await asyncio.shield(loading)
+            if isinstance(found, pb.Refusal):
+                return found
+            driver = found
+        return driver
+
+    async def _resolve(self, name: str) -> str | None:
+        parsed = ids.parse_game(name)
+        if parsed is None:
+            return None
+        game_id, code = parsed
+        return game_id or await self._log.resolve(code)
+
+    async def _load(self, game_id: str, *, create: bool) -> RoomDriver | pb.Refusal:
+        if self._closing:
+            return _draining()
+        room = Room(game_id, self._limits, self._settings.tail_events)
+        try:
+            async for page in self._log.read(game_id):
+                await _replay(room, page)
+        except LogUnavailable:
+            return _unavailable()
+        except GameCorrupt as error:
+            logger.bind(game_id=game_id).error("the game's log is corrupt: {}", error)
+            return corrupt()
+        if room.head == 0 and not create:
+            return gone()
+        loaded = self._drivers.get(game_id)
+        if loaded is not None and not loaded.closed:
+            return loaded
+        driver = RoomDriver(room, self._log, self._settings, self._now_ms, self._started_ms)
+        self._drivers[game_id] = driver
+        task = self._spawn(driver.run(), name=f"room {game_id}")
+        task.add_done_callback(lambda _: self._forget(game_id, driver))
+        return driver
+
+    def _forget(self, game_id: str, driver: RoomDriver) -> None:
+        driver.closed = True
+        if self._drivers.get(game_id) is driver:
+            del self._drivers[game_id]
+
+    async def _load_due(self) -> None:
+        """Load the rooms of games whose timers are about to fire; they fire them."""
+        while True:
+            try:
+                due = await self._log.due(self._now_ms() + _LOAD_AHEAD_MS)
+            except LogUnavailable as error:
+                logger.warning("timers cannot be read: {}", error)
+                due = ()
+            for game_id, _ in due:
+                if game_id not in self._drivers:
+                    await self._find(game_id)
+            await asyncio.sleep(_POLL_S)
+
+    def _spawn(self, work: Coroutine[Any, Any, Any], name: str | None = None) -> asyncio.Task[Any]:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            logger.opt(exception=task.exception()).error("a task failed")
+
+
+async def _replay(room: Room, page: Sequence[Record]) -> None:
+    """Apply a page without keeping the loop for longer than some milliseconds."""
+    began = time.perf_counter()
+    for start in range(0, len(page), 50):
+        room.catch_up(page[start : start + 50])
+        if time.perf_counter() - began > _YIELD_S:
+            await asyncio.sleep(0)
+            began = time.perf_counter()
+
+
+def _brings_passcode(command: pb.Command) -> bool:
+    return bool(
+        command.create_game.passcode
+        or command.join_game.passcode
+        or command.update_game.HasField("passcode")
+    )
+
+
+def _unavailable() -> pb.Refusal:
+    message = "The server cannot read its log at the moment: try again soon."
+    return refuse(pb.REASON_LOG_UNAVAILABLE, message, retry_ms=_RETRY_MS)
+
+
+def _busy() -> pb.Refusal:
+    message = "Too many passcodes are being checked: try again in a moment."
+    return refuse(pb.REASON_TOO_MANY_ATTEMPTS, message, retry_ms=_RETRY_MS)
+
+
+def _draining() -> pb.Refusal:
+    message = "The server is stopping: connect again in a moment."
+    return refuse(pb.REASON_DRAINING, message, retry_ms=_RETRY_MS)

@@ -1,0 +1,513 @@
+"""One stream: the handshake, the seats it holds, its subscriptions and its answers. Pure.
+
+`receive` takes an envelope and returns what others have to do for it;
+`next_frame` gives what to write. A bad command gets a refusal, a broken
+protocol ends the session.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
+
+from google.protobuf.message import Message
+from google.protobuf.unknown_fields import UnknownFieldSet
+
+import planningpoker.v1 as pb
+from planning_poker_model import limits as text_limits
+from planning_poker_model import message_types
+from planning_poker_server import ids, wire
+from planning_poker_server.domain.digest import digest
+from planning_poker_server.domain.refusals import refuse
+from planning_poker_server.outbox import AckAhead, Outbox
+from planning_poker_server.ratelimit import Bucket
+from planning_poker_server.room import Attachment, Room
+from planning_poker_server.seats import hash_of
+from planning_poker_server.settings import StreamSettings
+
+_REQUESTED = pb.DETACH_REASON_REQUESTED
+_MAX_NAME = 64
+
+
+class CommandRequest(NamedTuple):
+    """A command to be decided; the answer goes to `Session.answer` under `serial`."""
+
+    serial: int
+    command: pb.Command
+    correlation_id: str
+    seat_hash: bytes
+    digest: bytes
+    attach: bool
+
+
+class AttachRequest(NamedTuple):
+    """A game to be followed; the answer goes to `attached` or `attach_refused`."""
+
+    attach: pb.Attach
+    correlation_id: str
+
+
+class DetachRequest(NamedTuple):
+    """A game that is followed no longer."""
+
+    game_id: str
+
+
+Request: TypeAlias = CommandRequest | AttachRequest | DetachRequest
+
+
+class _Unanswered(NamedTuple):
+    correlation_id: str
+    game: str
+    deadline_ms: int
+
+
+class Session:
+    """The server's half of one stream."""
+
+    def __init__(
+        self,
+        session_id: str,
+        principal: str,
+        welcome: pb.Welcome,
+        settings: StreamSettings,
+        request_timeout_ms: int,
+        now_ms: int,
+    ) -> None:
+        self.session_id = session_id
+        self.principal = principal
+        self.instance_id = ""
+        self.ending: pb.Refusal | None = None
+        """Why the stream ends, once it does."""
+        self.subscriptions: dict[str, Outbox] = {}
+        self.dropped: list[str] = []
+        """Games detached while writing, whose rooms are to be told."""
+        self._welcome = welcome
+        self._settings = settings
+        self._request_timeout_ms = request_timeout_ms
+        self._hello_by_ms: int | None = now_ms + settings.hello_timeout_ms
+        self._bucket = Bucket(settings.commands_per_second, settings.command_burst, now_ms)
+        self._control: deque[bytes] = deque()
+        self._ready: dict[str, None] = {}
+        self._held: dict[str, deque[tuple[int, bytes]]] = {}
+        self._unanswered: dict[int, _Unanswered] = {}
+        self._serial = 0
+        self._handlers: dict[str, Callable[[pb.ClientEnvelope, int], Sequence[Request]]] = {
+            "attach": self._attach,
+            "detach": self._detach,
+            "command": self._command,
+            "ack": self._ack,
+            "ping": self._ping,
+        }
+
+    # What the client says
+
+    def receive(self, envelope: pb.ClientEnvelope, now_ms: int) -> Sequence[Request]:
+        """Take one message; what it asks of others is returned, in order."""
+        if self.ending is not None:
+            return ()
+        payload = envelope.WhichOneof("payload")
+        if self._hello_by_ms is not None or payload == "hello":
+            self._hello(envelope, now_ms)
+            return ()
+        bad = _bad_header(envelope)
+        if bad is not None:
+            self._refuse(envelope, bad, now_ms)
+            return ()
+        handler = self._handlers.get(payload or "")
+        if handler is None:
+            self._refuse(envelope, _no_handler(envelope, payload), now_ms)
+            return ()
+        return handler(envelope, now_ms)
+
+    def _hello(self, envelope: pb.ClientEnvelope, now_ms: int) -> None:
+        if self._hello_by_ms is None:
+            self.end(refuse(pb.REASON_HELLO_REPEATED, "Hello is said once a stream."), now_ms)
+            return
+        if envelope.WhichOneof("payload") != "hello":
+            message = "The first message of a stream is Hello."
+            self.end(refuse(pb.REASON_HELLO_EXPECTED, message), now_ms)
+            return
+        hello = envelope.hello
+        bad = _bad_header(envelope) or _bad_hello(hello)
+        if bad is not None:
+            self.end(bad, now_ms)
+            return
+        self._hello_by_ms = None
+        self.instance_id = hello.instance_id
+        self._say(self._welcome, now_ms, envelope.correlation_id)
+
+    def _attach(self, envelope: pb.ClientEnvelope, now_ms: int) -> Sequence[Request]:
+        attach = envelope.attach
+        refusal = None
+        wait_ms = self._bucket.take(now_ms)
+        if wait_ms:
+            refusal = _too_fast(wait_ms)
+        elif ids.parse_game(attach.game_id) is None:
+            refusal = _bad_game_id()
+        elif len(attach.seats) > text_limits.SEATS_PER_ATTACH:
+            refusal = refuse(
+                pb.REASON_INVALID_VALUE,
+                f"At most {text_limits.SEATS_PER_ATTACH} seats can be attached at once.",
+                field="seats",
+            )
+        elif attach.after_version < 0:
+            refusal = refuse(
+                pb.REASON_INVALID_VALUE, "A version is never negative.", field="after_version"
+            )
+        elif len(self.subscriptions) >= self._settings.max_subscriptions:
+            refusal = self._too_many_games()
+        if refusal is not None:
+            self.attach_refused(attach.game_id, envelope.correlation_id, refusal, now_ms)
+            return ()
+        return (AttachRequest(attach, envelope.correlation_id),)
+
+    def _detach(self, envelope: pb.ClientEnvelope, now_ms: int) -> Sequence[Request]:
+        game_id = envelope.detach.game_id
+        if game_id not in self.subscriptions:
+            refusal = refuse(pb.REASON_NOT_ATTACHED, "This stream does not follow this game.")
+            self._refuse(envelope, refusal, now_ms)
+            return ()
+        self.detach(
+            game_id, _REQUESTED, pb.NEXT_STEP_STOP, "As asked.", now_ms, envelope.correlation_id
+        )
+        return (DetachRequest(game_id),)
+
+    def _ack(self, envelope: pb.ClientEnvelope, now_ms: int) -> Sequence[Request]:
+        game_id, version = envelope.ack.game_id, envelope.ack.version
+        outbox = self.subscriptions.get(game_id)
+        if outbox is None:
+            # It may have crossed a Detached on its way.
+            return ()
+        try:
+            outbox.acknowledge(version)
+        except AckAhead:
+            message = f"Version {version} was acknowledged, but {outbox.sent} is the last one sent."
+            self.end(refuse(pb.REASON_ACK_AHEAD, message), now_ms)
+            return ()
+        self.wake(game_id)
+        return ()
+
+    def _ping(self, envelope: pb.ClientEnvelope, now_ms: int) -> Sequence[Request]:
+        wait_ms = self._bucket.take(now_ms)
+        if wait_ms:
+            self._refuse(envelope, _too_fast(wait_ms), now_ms)
+            return ()
+        heads = {game_id: outbox.room.head for game_id, outbox in self.subscriptions.items()}
+        self._say(pb.Pong(head_versions=heads), now_ms, envelope.correlation_id)
+        return ()
+
+    def _command(self, envelope: pb.ClientEnvelope, now_ms: int) -> Sequence[Request]:
+        command = envelope.command
+        correlation_id = ids.parse_correlation_id(envelope.correlation_id)
+        game = self._game_of(command)
+        refusal = self._bad_command(envelope, correlation_id, game, now_ms)
+        if refusal is not None or correlation_id is None or game is None:
+            self._refuse(envelope, refusal or _bad_game_id(), now_ms)
+            return ()
+        if command.HasField("create_game"):
+            game = ids.game_id_for(self.principal, correlation_id)
+        command.game_id = game
+        join = _joining(command)
+        seat_hash = hash_of(join.seat_secret)
+        if command.player_id:
+            seat_hash = self.subscriptions[game].seats[command.player_id]
+        self._serial += 1
+        deadline_ms = now_ms + self._request_timeout_ms
+        self._unanswered[self._serial] = _Unanswered(correlation_id, game, deadline_ms)
+        return (
+            CommandRequest(
+                self._serial, command, correlation_id, seat_hash, digest(command), join.attach
+            ),
+        )
+
+    def _game_of(self, command: pb.Command) -> str | None:
+        """The game's id where this stream follows it, else as the client named it."""
+        if command.HasField("create_game"):
+            return "" if not command.game_id else None
+        parsed = ids.parse_game(command.game_id)
+        if parsed is None:
+            return None
+        game_id, code = parsed
+        if game_id:
+            return game_id
+        for followed, outbox in self.subscriptions.items():
+            if outbox.room.state.view.join_code == code:
+                return followed
+        return code
+
+    def _bad_command(
+        self, envelope: pb.ClientEnvelope, correlation_id: str | None, game: str | None, now_ms: int
+    ) -> pb.Refusal | None:
+        command = envelope.command
+        wait_ms = self._bucket.take(now_ms)
+        if wait_ms:
+            return _too_fast(wait_ms)
+        if correlation_id is None:
+            message = "A command needs a UUID as the correlation id of its envelope."
+            return refuse(pb.REASON_INVALID_CORRELATION_ID, message)
+        if command.WhichOneof("body") is None:
+            return _unknown_or_missing(command, "a command's body")
+        if game is None:
+            return _bad_game_id()
+        if len(self._unanswered) >= self._settings.max_unanswered or (
+            sum(waiting.game == game for waiting in self._unanswered.values())
+            >= self._settings.max_unanswered_per_game
+        ):
+            message = "Too many commands wait for their answers: wait for some of them."
+            return refuse(pb.REASON_TOO_MANY_UNANSWERED, message, retry_ms=100)
+        if _attaches(command) and len(self.subscriptions) >= self._settings.max_subscriptions:
+            return self._too_many_games()
+        if command.player_id:
+            outbox = self.subscriptions.get(game)
+            if outbox is None or command.player_id not in outbox.seats:
+                message = "This stream does not hold this seat: attach with its secret first."
+                return refuse(pb.REASON_SEAT_NOT_HELD, message)
+        return None
+
+    def _too_many_games(self) -> pb.Refusal:
+        message = (
+            f"A stream follows at most {self._settings.max_subscriptions} games: "
+            "detach one, or open another stream."
+        )
+        return refuse(pb.REASON_TOO_MANY_SUBSCRIPTIONS, message)
+
+    # What others answer
+
+    def answer(
+        self, serial: int, result: pb.CommandResult, events_through: int, now_ms: int
+    ) -> None:
+        """The answer to a command; waits behind the events up to `events_through`."""
+        waiting = self._unanswered.pop(serial, None)
+        if waiting is None:
+            return  # timed out
+        frame = wire.envelope(result, now_ms, waiting.correlation_id)
+        outbox = self.subscriptions.get(result.game_id)
+        if outbox is not None and outbox.sent < events_through:
+            self._held.setdefault(result.game_id, deque()).append((events_through, frame))
+        else:
+            self._control.append(frame)
+
+    def attached(
+        self,
+        room: Room,
+        begin: Attachment,
+        seats: Mapping[str, bytes],
+        connected: Sequence[str],
+        correlation_id: str,
+        now_ms: int,
+    ) -> Outbox:
+        """The stream follows this room from `begin` on."""
+        self._release(room.game_id)
+        outbox = self.subscriptions[room.game_id] = Outbox(room, seats, begin, self._settings)
+        self._control.append(
+            wire.attached(
+                room.game_id,
+                begin.outcome,
+                begin.head,
+                begin.snapshot,
+                seats,
+                connected,
+                correlation_id,
+                now_ms,
+            )
+        )
+        self.wake(room.game_id)
+        return outbox
+
+    def attach_refused(
+        self, game: str, correlation_id: str, refusal: pb.Refusal, now_ms: int
+    ) -> None:
+        """The game cannot be followed; the stream goes on."""
+        detached = pb.Detached(
+            game_id=game[: text_limits.LABEL_VALUE],
+            reason=pb.DETACH_REASON_REFUSED,
+            next_step=pb.NEXT_STEP_RESUME if refusal.retryable else pb.NEXT_STEP_STOP,
+            message=refusal.message,
+            refusal=refusal,
+        )
+        if refusal.HasField("retry_delay"):
+            detached.retry_delay.CopyFrom(refusal.retry_delay)
+        self._say(detached, now_ms, correlation_id)
+
+    def detach(
+        self,
+        game_id: str,
+        reason: pb.DetachReason.ValueType,
+        next_step: pb.NextStep.ValueType,
+        message: str,
+        now_ms: int,
+        correlation_id: str = "",
+    ) -> None:
+        """End one subscription; what waited behind its events follows at once."""
+        del self.subscriptions[game_id]
+        self._ready.pop(game_id, None)
+        self._release(game_id)
+        detached = pb.Detached(game_id=game_id, reason=reason, next_step=next_step, message=message)
+        self._say(detached, now_ms, correlation_id)
+
+    def flush(self, game_id: str, now_ms: int) -> None:
+        """Queue what a subscription still has to say, as far as its window allows."""
+        outbox = self.subscriptions[game_id]
+        while (frame := outbox.next_frame(now_ms)) is not None:
+            self._control.append(frame)
+
+    def wake(self, game_id: str) -> None:
+        """There may be something to send of this game."""
+        if game_id in self.subscriptions:
+            self._ready[game_id] = None
+
+    # What is written
+
+    def next_frame(self, now_ms: int) -> bytes | None:
+        """What to write next; None: nothing now."""
+        if self._control:
+            return self._control.popleft()
+        while self._ready and self.ending is None:
+            game_id = next(iter(self._ready))
+            del self._ready[game_id]
+            outbox = self.subscriptions[game_id]
+            frame = outbox.next_frame(now_ms)
+            if outbox.slow:
+                message = "The events were not acknowledged fast enough: resume from your version."
+                self.detach(game_id, pb.DETACH_REASON_SLOW, pb.NEXT_STEP_RESUME, message, now_ms)
+                self.dropped.append(game_id)
+                return self._control.popleft()
+            if frame is not None:
+                self._ready[game_id] = None  # behind the other games
+                self._release(game_id, outbox.sent)
+                return frame
+        return None
+
+    @property
+    def backlog(self) -> int:
+        """Answers that wait to be written; while there are many, read nothing more."""
+        return len(self._control)
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is asked that was not answered, and nothing waits to be written."""
+        return not (self._unanswered or self._control or self._held or self._ready)
+
+    def _release(self, game_id: str, sent: int | None = None) -> None:
+        held = self._held.get(game_id)
+        while held and (sent is None or held[0][0] <= sent):
+            self._control.append(held.popleft()[1])
+        if held is not None and not held:
+            del self._held[game_id]
+
+    # Time
+
+    def timer(self) -> int | None:
+        """When `tick` is due, in ms; None: nothing is timed."""
+        if self.ending is not None:
+            return None
+        if self._hello_by_ms is not None:
+            return self._hello_by_ms
+        # In the order of asking, and all with the same time-out: the first is due first.
+        waiting = next(iter(self._unanswered.values()), None)
+        return waiting.deadline_ms if waiting else None
+
+    def tick(self, now_ms: int) -> None:
+        """Do what is due."""
+        if self._hello_by_ms is not None and now_ms >= self._hello_by_ms:
+            self.end(refuse(pb.REASON_HELLO_TIMEOUT, "No Hello came in time."), now_ms)
+            return
+        for serial, waiting in list(self._unanswered.items()):
+            if waiting.deadline_ms > now_ms:
+                return
+            message = (
+                "The answer took too long. Whether the command had an effect is unknown: "
+                "send it again with the same correlation id."
+            )
+            refusal = refuse(pb.REASON_TIMEOUT, message, definite=False, retry_ms=1_000)
+            result = pb.CommandResult(game_id=waiting.game, refusal=refusal)
+            self.answer(serial, result, 0, now_ms)
+
+    # The end
+
+    def end(
+        self,
+        refusal: pb.Refusal,
+        now_ms: int,
+        reason: pb.GoodbyeReason.ValueType = pb.GOODBYE_REASON_PROTOCOL_ERROR,
+        next_step: pb.NextStep.ValueType = pb.NEXT_STEP_STOP,
+    ) -> None:
+        """Say goodbye; nothing is read any more, and `ending` is the status."""
+        if self.ending is not None:
+            return
+        goodbye = pb.Goodbye(
+            reason=reason, next_step=next_step, message=refusal.message, refusal=refusal
+        )
+        if refusal.HasField("retry_delay"):
+            goodbye.retry_delay.CopyFrom(refusal.retry_delay)
+        self._say(goodbye, now_ms)
+        self.ending = refusal
+
+    def _refuse(self, envelope: pb.ClientEnvelope, refusal: pb.Refusal, now_ms: int) -> None:
+        result = pb.CommandResult(game_id=_echo(envelope.command.game_id), refusal=refusal)
+        self._say(result, now_ms, _echo(envelope.correlation_id))
+
+    def _say(self, payload: Message, now_ms: int, correlation_id: str = "") -> None:
+        self._control.append(wire.envelope(payload, now_ms, correlation_id))
+
+
+def _joining(command: pb.Command) -> pb.JoinGame:
+    """The part of a command that takes a seat; empty where it has none."""
+    return command.create_game.creator if command.HasField("create_game") else command.join_game
+
+
+def _attaches(command: pb.Command) -> bool:
+    return _joining(command).attach
+
+
+def _echo(text: str) -> str:
+    """What a client sent, for its own eyes, but not at any length."""
+    return text[: text_limits.LABEL_VALUE]
+
+
+def _bad_header(envelope: pb.ClientEnvelope) -> pb.Refusal | None:
+    if envelope.version != wire.PROTOCOL_VERSION:
+        message = f"The version of every envelope is {wire.PROTOCOL_VERSION}."
+        return refuse(pb.REASON_UNSUPPORTED_VERSION, message)
+    payload = envelope.WhichOneof("payload")
+    if payload is None or not envelope.message_type:
+        return None
+    expected = message_types.of_client(envelope)
+    if envelope.message_type != expected:
+        message = f"The payload is {expected}, but message_type says otherwise."
+        return refuse(pb.REASON_MESSAGE_TYPE_MISMATCH, message, expected=expected)
+    return None
+
+
+def _bad_hello(hello: pb.Hello) -> pb.Refusal | None:
+    names = (hello.client_name, hello.client_version, hello.instance_id)
+    if any(len(name) > _MAX_NAME for name in names):
+        return refuse(
+            pb.REASON_INVALID_VALUE, f"Names in Hello have at most {_MAX_NAME} characters."
+        )
+    if wire.PROTOCOL_VERSION not in hello.versions:
+        message = f"This server speaks protocol version {wire.PROTOCOL_VERSION}."
+        return refuse(pb.REASON_UNSUPPORTED_VERSION, message)
+    return None
+
+
+def _no_handler(envelope: pb.ClientEnvelope, payload: str | None) -> pb.Refusal:
+    if payload is None:
+        return _unknown_or_missing(envelope, "the envelope's payload")
+    return refuse(pb.REASON_UNKNOWN_COMMAND, f"This server does not take {payload}.")
+
+
+def _unknown_or_missing(message: Message, what: str) -> pb.Refusal:
+    if len(UnknownFieldSet(message)):
+        return refuse(pb.REASON_UNKNOWN_COMMAND, f"This server does not know {what} as sent.")
+    return refuse(pb.REASON_MALFORMED, f"There is nothing in {what}.")
+
+
+def _bad_game_id() -> pb.Refusal:
+    message = "A game is named by its id (32 hexadecimal digits) or its join code (K7QF-3M)."
+    return refuse(pb.REASON_INVALID_ID, message, field="game_id")
+
+
+def _too_fast(wait_ms: int) -> pb.Refusal:
+    message = "Too many commands a second on this stream: wait a moment."
+    return refuse(pb.REASON_TOO_MANY_COMMANDS, message, retry_ms=wait_ms)

@@ -1,0 +1,149 @@
+"""Drives one Session on a grpc.aio stream: one reader, one writer, one alarm."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+from google.protobuf.message import DecodeError
+from loguru import logger
+
+import planningpoker.v1 as pb
+from planning_poker_server.domain.refusals import refuse
+from planning_poker_server.rooms import Rooms
+from planning_poker_server.session import (
+    AttachRequest,
+    CommandRequest,
+    DetachRequest,
+    Request,
+    Session,
+)
+
+# While this many answers wait to be written, nothing more is read: a client
+# that does not read its answers is slowed down by its own flow control.
+_MAX_BACKLOG = 128
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class PlayStream:
+    """One call of Play."""
+
+    def __init__(
+        self,
+        session: Session,
+        rooms: Rooms,
+        context: Context,
+        peer: str,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self.session = session
+        self._rooms = rooms
+        self._context = context
+        self._peer = peer
+        self._now_ms = now_ms
+        self._wake = asyncio.Event()
+        self._drained = asyncio.Event()
+        self._half_closed = False
+        self._alarm: asyncio.TimerHandle | None = None
+
+    def wake(self) -> None:
+        """Something may be there to write."""
+        self._wake.set()
+
+    def drain(self, refusal: pb.Refusal) -> None:
+        """Write what is ready, tell the client to come back, and end."""
+        now_ms = self._now_ms()
+        for game_id in self.session.subscriptions:
+            self.session.flush(game_id, now_ms)
+        self.session.end(refusal, now_ms, pb.GOODBYE_REASON_DRAINING, pb.NEXT_STEP_RESUME)
+        self.wake()
+
+    async def run(self) -> pb.Refusal | None:
+        """Serve until the client closes (None) or the session ends (why)."""
+        reader = asyncio.get_running_loop().create_task(self._read())
+        try:
+            return await self._write()
+        finally:
+            if self._alarm is not None:
+                self._alarm.cancel()
+            self._rooms.disconnected(self)
+            reader.cancel()
+            await asyncio.wait({reader})
+            if not reader.cancelled() and reader.exception() is not None:
+                logger.opt(exception=reader.exception()).error("reading a stream failed")
+
+    # The one reader
+
+    async def _read(self) -> None:
+        try:
+            while self.session.ending is None:
+                # EOF is an object of grpc's own, not bytes.
+                message = await self._context.read()
+                if not isinstance(message, bytes):
+                    # Not a leave: the client may have vanished, or may only
+                    # have said all it had to say.
+                    self._half_closed = True
+                    return
+                await self._receive(message)
+                while self.session.backlog > _MAX_BACKLOG:
+                    self._drained.clear()
+                    await self._drained.wait()
+        finally:
+            self.wake()
+
+    async def _receive(self, message: bytes) -> None:
+        now_ms = self._now_ms()
+        try:
+            envelope = pb.ClientEnvelope.FromString(message)
+        except DecodeError:
+            text = "A message could not be decoded as a ClientEnvelope."
+            self.session.end(refuse(pb.REASON_MALFORMED, text), now_ms)
+            return
+        for request in self.session.receive(envelope, now_ms):
+            await self._pass_on(request)
+        self.wake()
+
+    async def _pass_on(self, request: Request) -> None:
+        match request:
+            case CommandRequest():
+                self._rooms.command(self, self._peer, request)
+            case AttachRequest():
+                # In turn: a command that follows finds its seat held.
+                await self._rooms.attach(self, self._peer, request)
+            case DetachRequest():
+                self._rooms.unsubscribe(self, request.game_id)
+
+    # The one writer
+
+    async def _write(self) -> pb.Refusal | None:
+        session = self.session
+        while True:
+            frame = session.next_frame(self._now_ms())
+            while session.dropped:
+                self._rooms.unsubscribe(self, session.dropped.pop())
+            if frame is not None:
+                await self._context.write(frame)
+                if session.backlog <= _MAX_BACKLOG // 2:
+                    self._drained.set()
+                continue
+            if session.ending is not None:
+                return session.ending
+            if self._half_closed and session.idle:
+                return None
+            self._wake.clear()
+            self._set_alarm()
+            await self._wake.wait()
+            session.tick(self._now_ms())
+
+    def _set_alarm(self) -> None:
+        # An alarm that comes too early is set again; keeping it is cheaper
+        # than moving it with every command.
+        due_ms = self.session.timer()
+        if due_ms is not None and self._alarm is None:
+            delay = max(0, due_ms - self._now_ms()) / 1_000
+            self._alarm = asyncio.get_running_loop().call_later(delay, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        self.wake()
