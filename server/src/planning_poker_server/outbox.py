@@ -39,6 +39,11 @@ class Outbox:
         self._seat_states: dict[str, None] = dict.fromkeys(seats)
         self._presence: dict[str, pb.Presence.ValueType] = {}
 
+    @property
+    def code(self) -> str:
+        """The game's join code."""
+        return self.room.state.view.join_code
+
     def next_frame(self, now_ms: int) -> bytes | None:
         """What to write next; None: nothing now."""
         if self.sent < self.room.head:

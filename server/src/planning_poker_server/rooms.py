@@ -10,13 +10,14 @@ from loguru import logger
 import planningpoker.v1 as pb
 from planning_poker_model.limits import PASSCODE_BYTES, GameLimits
 from planning_poker_server import ids
+from planning_poker_server.audience import Origin, Stream
 from planning_poker_server.domain.refusals import refuse
 from planning_poker_server.domain.types import Actor
 from planning_poker_server.eventlog.port import EventLog, GameCorrupt, LogUnavailable, Record
 from planning_poker_server.passcodes import Passcodes, PasscodesBusy
 from planning_poker_server.ratelimit import Buckets
 from planning_poker_server.room import Room, Ticket
-from planning_poker_server.room_driver import Origin, RoomDriver, Stream, corrupt, gone
+from planning_poker_server.room_driver import RoomDriver, corrupt, gone
 from planning_poker_server.session import AttachRequest, CommandRequest
 from planning_poker_server.settings import RoomSettings
 

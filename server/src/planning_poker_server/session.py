@@ -10,14 +10,22 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from google.protobuf.message import Message
-from google.protobuf.unknown_fields import UnknownFieldSet
 
 import planningpoker.v1 as pb
-from planning_poker_model import limits as text_limits
-from planning_poker_model import message_types
 from planning_poker_server import ids, wire
 from planning_poker_server.domain.digest import digest
 from planning_poker_server.domain.refusals import refuse
+from planning_poker_server.envelopes import (
+    bad_attach,
+    bad_game_id,
+    bad_header,
+    bad_hello,
+    echo,
+    joining,
+    no_handler,
+    too_fast,
+    unknown_or_missing,
+)
 from planning_poker_server.outbox import AckAhead, Outbox
 from planning_poker_server.ratelimit import Bucket
 from planning_poker_server.room import Attachment, Room
@@ -25,7 +33,6 @@ from planning_poker_server.seats import hash_of
 from planning_poker_server.settings import StreamSettings
 
 _REQUESTED = pb.DETACH_REASON_REQUESTED
-_MAX_NAME = 64
 
 
 class CommandRequest(NamedTuple):
@@ -109,13 +116,13 @@ class Session:
         if self._hello_by_ms is not None or payload == "hello":
             self._hello(envelope, now_ms)
             return ()
-        bad = _bad_header(envelope)
+        bad = bad_header(envelope)
         if bad is not None:
             self._refuse(envelope, bad, now_ms)
             return ()
         handler = self._handlers.get(payload or "")
         if handler is None:
-            self._refuse(envelope, _no_handler(envelope, payload), now_ms)
+            self._refuse(envelope, no_handler(envelope, payload), now_ms)
             return ()
         return handler(envelope, now_ms)
 
@@ -128,7 +135,7 @@ class Session:
             self.end(refuse(pb.REASON_HELLO_EXPECTED, message), now_ms)
             return
         hello = envelope.hello
-        bad = _bad_header(envelope) or _bad_hello(hello)
+        bad = bad_header(envelope) or bad_hello(hello)
         if bad is not None:
             self.end(bad, now_ms)
             return
@@ -138,23 +145,9 @@ class Session:
 
     def _attach(self, envelope: pb.ClientEnvelope, now_ms: int) -> Sequence[Request]:
         attach = envelope.attach
-        refusal = None
         wait_ms = self._bucket.take(now_ms)
-        if wait_ms:
-            refusal = _too_fast(wait_ms)
-        elif ids.parse_game(attach.game_id) is None:
-            refusal = _bad_game_id()
-        elif len(attach.seats) > text_limits.SEATS_PER_ATTACH:
-            refusal = refuse(
-                pb.REASON_INVALID_VALUE,
-                f"At most {text_limits.SEATS_PER_ATTACH} seats can be attached at once.",
-                field="seats",
-            )
-        elif attach.after_version < 0:
-            refusal = refuse(
-                pb.REASON_INVALID_VALUE, "A version is never negative.", field="after_version"
-            )
-        elif len(self.subscriptions) >= self._settings.max_subscriptions:
+        refusal = too_fast(wait_ms) if wait_ms else bad_attach(attach)
+        if refusal is None and len(self.subscriptions) >= self._settings.max_subscriptions:
             refusal = self._too_many_games()
         if refusal is not None:
             self.attach_refused(attach.game_id, envelope.correlation_id, refusal, now_ms)
@@ -190,7 +183,7 @@ class Session:
     def _ping(self, envelope: pb.ClientEnvelope, now_ms: int) -> Sequence[Request]:
         wait_ms = self._bucket.take(now_ms)
         if wait_ms:
-            self._refuse(envelope, _too_fast(wait_ms), now_ms)
+            self._refuse(envelope, too_fast(wait_ms), now_ms)
             return ()
         heads = {game_id: outbox.room.head for game_id, outbox in self.subscriptions.items()}
         self._say(pb.Pong(head_versions=heads), now_ms, envelope.correlation_id)
@@ -202,12 +195,12 @@ class Session:
         game = self._game_of(command)
         refusal = self._bad_command(envelope, correlation_id, game, now_ms)
         if refusal is not None or correlation_id is None or game is None:
-            self._refuse(envelope, refusal or _bad_game_id(), now_ms)
+            self._refuse(envelope, refusal or bad_game_id(), now_ms)
             return ()
         if command.HasField("create_game"):
             game = ids.game_id_for(self.principal, correlation_id)
         command.game_id = game
-        join = _joining(command)
+        join = joining(command)
         seat_hash = hash_of(join.seat_secret)
         if command.player_id:
             seat_hash = self.subscriptions[game].seats[command.player_id]
@@ -228,12 +221,9 @@ class Session:
         if parsed is None:
             return None
         game_id, code = parsed
-        if game_id:
-            return game_id
-        for followed, outbox in self.subscriptions.items():
-            if outbox.room.state.view.join_code == code:
-                return followed
-        return code
+        return game_id or next(
+            (g for g, box in self.subscriptions.items() if box.code == code), code
+        )
 
     def _bad_command(
         self, envelope: pb.ClientEnvelope, correlation_id: str | None, game: str | None, now_ms: int
@@ -241,21 +231,21 @@ class Session:
         command = envelope.command
         wait_ms = self._bucket.take(now_ms)
         if wait_ms:
-            return _too_fast(wait_ms)
+            return too_fast(wait_ms)
         if correlation_id is None:
             message = "A command needs a UUID as the correlation id of its envelope."
             return refuse(pb.REASON_INVALID_CORRELATION_ID, message)
         if command.WhichOneof("body") is None:
-            return _unknown_or_missing(command, "a command's body")
+            return unknown_or_missing(command, "a command's body")
         if game is None:
-            return _bad_game_id()
+            return bad_game_id()
         if len(self._unanswered) >= self._settings.max_unanswered or (
             sum(waiting.game == game for waiting in self._unanswered.values())
             >= self._settings.max_unanswered_per_game
         ):
             message = "Too many commands wait for their answers: wait for some of them."
             return refuse(pb.REASON_TOO_MANY_UNANSWERED, message, retry_ms=100)
-        if _attaches(command) and len(self.subscriptions) >= self._settings.max_subscriptions:
+        if joining(command).attach and len(self.subscriptions) >= self._settings.max_subscriptions:
             return self._too_many_games()
         if command.player_id:
             outbox = self.subscriptions.get(game)
@@ -319,7 +309,7 @@ class Session:
     ) -> None:
         """The game cannot be followed; the stream goes on."""
         detached = pb.Detached(
-            game_id=game[: text_limits.LABEL_VALUE],
+            game_id=echo(game),
             reason=pb.DETACH_REASON_REFUSED,
             next_step=pb.NEXT_STEP_RESUME if refusal.retryable else pb.NEXT_STEP_STOP,
             message=refusal.message,
@@ -444,70 +434,8 @@ class Session:
         self.ending = refusal
 
     def _refuse(self, envelope: pb.ClientEnvelope, refusal: pb.Refusal, now_ms: int) -> None:
-        result = pb.CommandResult(game_id=_echo(envelope.command.game_id), refusal=refusal)
-        self._say(result, now_ms, _echo(envelope.correlation_id))
+        result = pb.CommandResult(game_id=echo(envelope.command.game_id), refusal=refusal)
+        self._say(result, now_ms, echo(envelope.correlation_id))
 
     def _say(self, payload: Message, now_ms: int, correlation_id: str = "") -> None:
         self._control.append(wire.envelope(payload, now_ms, correlation_id))
-
-
-def _joining(command: pb.Command) -> pb.JoinGame:
-    """The part of a command that takes a seat; empty where it has none."""
-    return command.create_game.creator if command.HasField("create_game") else command.join_game
-
-
-def _attaches(command: pb.Command) -> bool:
-    return _joining(command).attach
-
-
-def _echo(text: str) -> str:
-    """What a client sent, for its own eyes, but not at any length."""
-    return text[: text_limits.LABEL_VALUE]
-
-
-def _bad_header(envelope: pb.ClientEnvelope) -> pb.Refusal | None:
-    if envelope.version != wire.PROTOCOL_VERSION:
-        message = f"The version of every envelope is {wire.PROTOCOL_VERSION}."
-        return refuse(pb.REASON_UNSUPPORTED_VERSION, message)
-    payload = envelope.WhichOneof("payload")
-    if payload is None or not envelope.message_type:
-        return None
-    expected = message_types.of_client(envelope)
-    if envelope.message_type != expected:
-        message = f"The payload is {expected}, but message_type says otherwise."
-        return refuse(pb.REASON_MESSAGE_TYPE_MISMATCH, message, expected=expected)
-    return None
-
-
-def _bad_hello(hello: pb.Hello) -> pb.Refusal | None:
-    names = (hello.client_name, hello.client_version, hello.instance_id)
-    if any(len(name) > _MAX_NAME for name in names):
-        return refuse(
-            pb.REASON_INVALID_VALUE, f"Names in Hello have at most {_MAX_NAME} characters."
-        )
-    if wire.PROTOCOL_VERSION not in hello.versions:
-        message = f"This server speaks protocol version {wire.PROTOCOL_VERSION}."
-        return refuse(pb.REASON_UNSUPPORTED_VERSION, message)
-    return None
-
-
-def _no_handler(envelope: pb.ClientEnvelope, payload: str | None) -> pb.Refusal:
-    if payload is None:
-        return _unknown_or_missing(envelope, "the envelope's payload")
-    return refuse(pb.REASON_UNKNOWN_COMMAND, f"This server does not take {payload}.")
-
-
-def _unknown_or_missing(message: Message, what: str) -> pb.Refusal:
-    if len(UnknownFieldSet(message)):
-        return refuse(pb.REASON_UNKNOWN_COMMAND, f"This server does not know {what} as sent.")
-    return refuse(pb.REASON_MALFORMED, f"There is nothing in {what}.")
-
-
-def _bad_game_id() -> pb.Refusal:
-    message = "A game is named by its id (32 hexadecimal digits) or its join code (K7QF-3M)."
-    return refuse(pb.REASON_INVALID_ID, message, field="game_id")
-
-
-def _too_fast(wait_ms: int) -> pb.Refusal:
-    message = "Too many commands a second on this stream: wait a moment."
-    return refuse(pb.REASON_TOO_MANY_COMMANDS, message, retry_ms=wait_ms)

@@ -68,6 +68,7 @@ class _DetachReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DetachRe
     DETACH_REASON_SUPERSEDED: _DetachReason.ValueType  # 6
     DETACH_REASON_REFUSED: _DetachReason.ValueType  # 7
     DETACH_REASON_UNACKNOWLEDGED: _DetachReason.ValueType  # 8
+    DETACH_REASON_INTERNAL: _DetachReason.ValueType  # 9
 
 class DetachReason(_DetachReason, metaclass=_DetachReasonEnumTypeWrapper):
     """Why a game is followed no longer."""
@@ -81,6 +82,7 @@ DETACH_REASON_CORRUPT: DetachReason.ValueType  # 5
 DETACH_REASON_SUPERSEDED: DetachReason.ValueType  # 6
 DETACH_REASON_REFUSED: DetachReason.ValueType  # 7
 DETACH_REASON_UNACKNOWLEDGED: DetachReason.ValueType  # 8
+DETACH_REASON_INTERNAL: DetachReason.ValueType  # 9
 Global___DetachReason: _TypeAlias = DetachReason  # noqa: Y015
 
 class _NextStep:

@@ -1,0 +1,90 @@
+"""What can be said of a client's envelope without knowing any game. Pure."""
+
+from typing import Final
+
+from google.protobuf.message import Message
+from google.protobuf.unknown_fields import UnknownFieldSet
+
+import planningpoker.v1 as pb
+from planning_poker_model import message_types
+from planning_poker_model.limits import LABEL_VALUE, SEATS_PER_ATTACH
+from planning_poker_server import ids, wire
+from planning_poker_server.domain.refusals import refuse
+
+_MAX_NAME: Final = 64
+
+
+def bad_header(envelope: pb.ClientEnvelope) -> pb.Refusal | None:
+    """Why the header cannot be taken; None if it can."""
+    if envelope.version != wire.PROTOCOL_VERSION:
+        message = f"The version of every envelope is {wire.PROTOCOL_VERSION}."
+        return refuse(pb.REASON_UNSUPPORTED_VERSION, message)
+    payload = envelope.WhichOneof("payload")
+    if payload is None or not envelope.message_type:
+        return None
+    expected = message_types.of_client(envelope)
+    if envelope.message_type != expected:
+        message = f"The payload is {expected}, but message_type says otherwise."
+        return refuse(pb.REASON_MESSAGE_TYPE_MISMATCH, message, expected=expected)
+    return None
+
+
+def bad_hello(hello: pb.Hello) -> pb.Refusal | None:
+    """Why this Hello opens nothing; None if it does."""
+    names = (hello.client_name, hello.client_version, hello.instance_id)
+    if any(len(name) > _MAX_NAME for name in names):
+        message = f"Names in Hello have at most {_MAX_NAME} characters."
+        return refuse(pb.REASON_INVALID_VALUE, message)
+    if wire.PROTOCOL_VERSION not in hello.versions:
+        message = f"This server speaks protocol version {wire.PROTOCOL_VERSION}."
+        return refuse(pb.REASON_UNSUPPORTED_VERSION, message)
+    return None
+
+
+def bad_attach(attach: pb.Attach) -> pb.Refusal | None:
+    """Why this Attach means no game; None if it may."""
+    if ids.parse_game(attach.game_id) is None:
+        return bad_game_id()
+    if len(attach.seats) > SEATS_PER_ATTACH:
+        message = f"At most {SEATS_PER_ATTACH} seats can be attached at once."
+        return refuse(pb.REASON_INVALID_VALUE, message, field="seats")
+    if attach.after_version < 0:
+        message = "A version is never negative."
+        return refuse(pb.REASON_INVALID_VALUE, message, field="after_version")
+    return None
+
+
+def no_handler(envelope: pb.ClientEnvelope, payload: str | None) -> pb.Refusal:
+    """The refusal of a payload that is missing, unknown or not taken."""
+    if payload is None:
+        return unknown_or_missing(envelope, "the envelope's payload")
+    return refuse(pb.REASON_UNKNOWN_COMMAND, f"This server does not take {payload}.")
+
+
+def unknown_or_missing(message: Message, what: str) -> pb.Refusal:
+    """The refusal of an unset oneof: a newer field was sent, or nothing was."""
+    if len(UnknownFieldSet(message)):
+        return refuse(pb.REASON_UNKNOWN_COMMAND, f"This server does not know {what} as sent.")
+    return refuse(pb.REASON_MALFORMED, f"There is nothing in {what}.")
+
+
+def bad_game_id() -> pb.Refusal:
+    """The refusal of what is neither an id nor a join code."""
+    message = "A game is named by its id (32 hexadecimal digits) or its join code (K7QF-3M)."
+    return refuse(pb.REASON_INVALID_ID, message, field="game_id")
+
+
+def too_fast(wait_ms: int) -> pb.Refusal:
+    """The refusal of what comes faster than the stream's rate."""
+    message = "Too many commands a second on this stream: wait a moment."
+    return refuse(pb.REASON_TOO_MANY_COMMANDS, message, retry_ms=wait_ms)
+
+
+def joining(command: pb.Command) -> pb.JoinGame:
+    """The part of a command that takes a seat; empty where it has none."""
+    return command.create_game.creator if command.HasField("create_game") else command.join_game
+
+
+def echo(text: str) -> str:
+    """What a client sent, for its own eyes, but not at any length."""
+    return text[:LABEL_VALUE]
