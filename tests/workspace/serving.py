@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 
 from planning_poker_server.app import start_server
 from planning_poker_server.config_loader import load_settings
+from tests.workspace.tree import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 30
+STOP_MS = 5_000
 Result = TypeVar("Result")
 
 
@@ -49,5 +50,5 @@ def serving(folder: Path, **variables: str) -> Iterator[str]:
         thread = LoopThread()
         stack.callback(thread.close)
         server = thread.run(start_server(settings))
-        stack.callback(lambda: thread.run(server.stop(0)))
+        stack.callback(lambda: thread.run(server.stop(STOP_MS)))
         yield server.address

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.workspace.serving import ROOT, serving
+from tests.workspace.serving import serving
+from tests.workspace.tree import ROOT
 
 DISTRIBUTIONS = ("generated", "model", "client", "server")
 CLIENT_NEEDS = ("grpcio", "protobuf", "typing-extensions")

@@ -6,6 +6,8 @@ channel and the stub are the plugin's.
 """
 
 from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -16,6 +18,7 @@ from planningpoker.v1 import service_pb2
 from tests.workspace.serving import serving
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 SERVICE = "planningpoker.v1.PlanningPokerService"
 
 
@@ -60,3 +63,14 @@ def test_watching_begins_with_the_present_status(grpc_stub: Any) -> None:
     watch = grpc_stub.Watch(ask(SERVICE), timeout=10)
     assert next(watch).status == SERVING
     watch.cancel()
+
+
+@pytest.mark.parametrize("service", ["", SERVICE], ids=["the server", "the service"])
+def test_watchers_are_told_when_the_server_begins_to_stop(tmp_path: Path, service: str) -> None:
+    with ExitStack() as stack:
+        # Left after the server was: what it said last is still read.
+        with serving(tmp_path) as address:
+            channel = stack.enter_context(grpc.insecure_channel(address))
+            watch = health_pb2_grpc.HealthStub(channel).Watch(ask(service), timeout=30)
+            assert next(watch).status == SERVING
+        assert [answer.status for answer in watch] == [NOT_SERVING]
