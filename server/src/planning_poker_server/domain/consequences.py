@@ -9,8 +9,8 @@ from planning_poker_server.domain.state import GameState
 from planning_poker_server.domain.types import Draft, Presence
 
 NO_LIMITS = GameLimits()
-RESERVED_EVENTS = 2
-"""Kept free at the end of a history, so that its game can always be ended."""
+RESERVED_EVENTS = 3
+"""Kept free at the end of a history, for the last round's timers and the game's end."""
 
 
 def consequences(

@@ -12,23 +12,25 @@ def voters(view: GameView) -> list[pb.Player]:
     return [player for player in view.players.values() if player.role == pb.PLAYER_ROLE_VOTER]
 
 
-def awaited(view: GameView, presence: Presence) -> Iterator[pb.Player]:
-    """The voters that a reveal waits for.
+def is_awaited(view: GameView, presence: Presence, player: pb.Player) -> bool:
+    """Whether a reveal waits for this player's vote.
 
-    Of an asynchronous game all. Otherwise those who are connected: who is away
-    blocks nobody, nor does a seat that a bot holds for somebody.
+    In an asynchronous game, for that of each voter. Otherwise for those who are
+    connected: who is away blocks nobody, nor does a seat that a bot holds for
+    somebody.
     """
-    everyone = view.settings.electorate == pb.ELECTORATE_INVITED
-    for player_id, player in view.players.items():
-        if player.role == pb.PLAYER_ROLE_VOTER and (
-            everyone or (player_id in presence.connected and not player.proxied)
-        ):
-            yield player
+    if player.role != pb.PLAYER_ROLE_VOTER:
+        return False
+    if view.settings.electorate == pb.ELECTORATE_INVITED:
+        return True
+    return player.player_id in presence.connected and not player.proxied
 
 
 def missing(view: GameView, presence: Presence) -> Iterator[pb.Player]:
     """Those a reveal waits for who have no card on the table."""
-    return (p for p in awaited(view, presence) if p.player_id not in view.voted)
+    for player_id, player in view.players.items():
+        if player_id not in view.voted and is_awaited(view, presence, player):
+            yield player
 
 
 def waits(view: GameView, presence: Presence) -> bool:
@@ -45,7 +47,8 @@ def is_complete(view: GameView, presence: Presence) -> bool:
     if not presence.settled:
         everyone = voters(view)
         return bool(everyone) and all(p.player_id in view.voted for p in everyone)
-    return not waits(view, presence) and next(awaited(view, presence), None) is not None
+    players = view.players.values()
+    return not waits(view, presence) and any(is_awaited(view, presence, p) for p in players)
 
 
 def absent(view: GameView, presence: Presence) -> list[str]:

@@ -26,6 +26,9 @@ class Actor(NamedTuple):
     join_code: str = ""
     """For CreateGame: a code that the log did not hold when it was looked up."""
 
+    def __repr__(self) -> str:
+        return f"<Actor {self.player_id or 'without a seat'}>"
+
 
 class Presence(NamedTuple):
     """Who is there, as seen by the node that decides."""
@@ -65,6 +68,9 @@ class Draft(NamedTuple):
     sealed: storage.Sealed
     by_server: bool = False
     """True for consequences: the event's actor is the server, not the command's sender."""
+
+    def __repr__(self) -> str:
+        return f"<Draft of {self.event.WhichOneof('event')}>"
 
 
 Command: TypeAlias = pb.Command | FireTimer
