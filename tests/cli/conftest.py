@@ -1,0 +1,114 @@
+"""A game played out in events, for what is drawn and told from its view."""
+
+import pytest
+
+import planningpoker.v1 as pb
+from planning_poker_model.decks import BUILT_IN
+from planning_poker_model.statistics import statistics
+from planning_poker_model.view import GameView
+
+DECK = BUILT_IN["fibonacci"]
+
+
+class Table:
+    """Applies events to a view, and keeps them."""
+
+    def __init__(self) -> None:
+        self.view = GameView()
+        self.events: list[pb.GameEvent] = []
+        game = pb.Game(
+            game_id="ab" * 16,
+            display_name="Shop, sprint 12",
+            phase=pb.GAME_PHASE_LOBBY,
+            version=1,
+            join_code="K7QF-3M",
+            settings=pb.GameSettings(deck=DECK),
+        )
+        self.add(pb.GameEvent(game_created=pb.GameCreated(game=game)))
+
+    def add(self, event: pb.GameEvent) -> pb.GameEvent:
+        event.version = self.view.version + 1
+        self.view.apply(event)
+        self.events.append(event)
+        return event
+
+    def sit(self, *names: str, observer: bool = False) -> None:
+        role = pb.PLAYER_ROLE_OBSERVER if observer else pb.PLAYER_ROLE_VOTER
+        for name in names:
+            player = pb.Player(
+                player_id=f"p{len(self.view.players) + 1}",
+                display_name=name,
+                role=role,
+                facilitator=not self.view.players,
+            )
+            self.add(pb.GameEvent(player_joined=pb.PlayerJoined(player=player)))
+
+    def stories(self, *titles: str, **fields: str) -> None:
+        first = len(self.view.stories) + 1
+        added = [
+            pb.Story(
+                story_id=f"s{number}",
+                title=title,
+                key=f"SHOP-{number}",
+                status=pb.STORY_STATUS_PENDING,
+                **fields,  # type: ignore[arg-type]
+            )
+            for number, title in enumerate(titles, first)
+        ]
+        self.add(pb.GameEvent(stories_added=pb.StoriesAdded(stories=added)))
+
+    def start(self, story_id: str, number: int = 1) -> None:
+        story = pb.Story()
+        story.CopyFrom(self.view.stories[story_id])
+        story.round_count = number
+        opened = pb.Round(
+            round_id=f"r{len(self.events)}",
+            story_id=story_id,
+            number=number,
+            status=pb.ROUND_STATUS_OPEN,
+            deck=DECK,
+        )
+        self.add(pb.GameEvent(round_started=pb.RoundStarted(round=opened, story=story)))
+
+    def vote(self, *player_ids: str) -> None:
+        for player_id in player_ids:
+            vote = pb.VoteSubmitted(round_id=self._round().round_id, player_id=player_id)
+            self.add(pb.GameEvent(vote_submitted=vote))
+
+    def reveal(self, **cards: str) -> None:
+        """Turn these cards, by player id."""
+        turned = pb.Round()
+        turned.CopyFrom(self._round())
+        votes = [
+            pb.Vote(player_id=key, display_name=self.view.players[key].display_name, card=card)
+            for key, card in cards.items()
+        ]
+        turned.status = pb.ROUND_STATUS_REVEALED
+        turned.votes.extend(votes)
+        turned.voted_player_ids.extend(cards)
+        turned.statistics.CopyFrom(statistics(DECK, votes))
+        story = self.view.current_story
+        self.add(pb.GameEvent(votes_revealed=pb.VotesRevealed(round=turned, story=story)))
+
+    def accept(self, value: str) -> None:
+        story = pb.Story()
+        assert self.view.current_story is not None
+        story.CopyFrom(self.view.current_story)
+        story.status = pb.STORY_STATUS_ESTIMATED
+        story.estimate.value = value
+        story.estimate.round_id = self._round().round_id
+        self.add(pb.GameEvent(estimate_accepted=pb.EstimateAccepted(story=story)))
+
+    def _round(self) -> pb.Round:
+        assert self.view.round is not None
+        return self.view.round
+
+
+@pytest.fixture
+def table() -> Table:
+    """Five voters, an observer and twelve stories."""
+    made = Table()
+    made.sit("Ada", "Bob", "Chiara", "Dmitri", "Emeka")
+    made.sit("Grace", observer=True)
+    made.stories(*(f"Story number {number}" for number in range(1, 13)))
+    return made
