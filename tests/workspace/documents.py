@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from planningpoker.v1 import service_pb2
 from tests.workspace.tree import ROOT
 
 # Where a path in a document may start from; the packages, because pages name
@@ -33,7 +34,7 @@ _VARIABLE = re.compile(r"\bPLANNING_POKER_([A-Z]+)__([A-Z_]+)\b")
 
 
 class Block(NamedTuple):
-    """A fenced block of code and the line of text before it."""
+    """A fenced block of code and the paragraph before it."""
 
     language: str
     text: str
@@ -47,8 +48,8 @@ def documents() -> list[Path]:
 
 def blocks(text: str) -> Iterator[Block]:
     for found in _FENCE.finditer(text):
-        before = text[: found.start()].rstrip().rpartition("\n")[2]
-        yield Block(found[1], found[2], before)
+        before = text[: found.start()].rstrip().rpartition("\n\n")[2]
+        yield Block(found[1], found[2], " ".join(before.split()))
 
 
 def spans(text: str) -> Iterator[str]:
@@ -129,7 +130,8 @@ def make_targets() -> frozenset[str]:
 
 
 def unknown_targets(text: str) -> list[str]:
-    code = [*spans(text), *(block.text for block in blocks(text))]
+    commands = (block.text for block in blocks(text) if block.language == "sh")
+    code = [*spans(text), *commands]
     named = [found.split()[-1] for each in code for found in _MAKE.findall(each)]
     return [name for name in named if name not in make_targets()]
 
@@ -152,6 +154,8 @@ def unknown_names(text: str) -> list[str]:
 
 
 def importable(dotted: str) -> bool:
+    if dotted in (each.full_name for each in service_pb2.DESCRIPTOR.services_by_name.values()):
+        return True
     parts = dotted.split(".")
     for count in range(len(parts), 0, -1):
         try:
@@ -174,8 +178,8 @@ def unknown_settings(text: str) -> list[str]:
 
 
 def quoted_file(block: Block) -> Path | None:
-    """The file that the line before a block says it is from: "From `path`:"."""
-    found = re.search(r"[Ff]rom `([^`]+)`.*:$", block.before)
+    """The file that the text before a block says it is from: "From `path`:"."""
+    found = re.search(r"\b[Ff]rom `([^`]+)`:$", block.before)
     return ROOT / found[1] if found else None
 
 
