@@ -48,7 +48,7 @@ demo: $(READY) ## Watch five players estimate a backlog, in about a minute
 .PHONY: test
 test: $(READY) ## Run all tests; options for pytest in ARGS
 	@echo "Running the tests (make test ARGS='-k NAME' for some of them)"
-	@$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses $(MAX_WORKERS) $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses $(MAX_WORKERS) --dist loadfile $(ARGS)
 
 .PHONY: check
 check: lint types layers check-generated buf-lint ## Check all that needs no running: style, types, layers, contract
