@@ -109,7 +109,7 @@ class _Batch:
         if self.state.version == 0:
             return
         for _ in range(_MAX_CONSEQUENCE_ROUNDS):
-            drafts = consequences(self.state, self.presence, self.now_ms)
+            drafts = consequences(self.state, self.presence, self.now_ms, self.limits)
             if not drafts:
                 return
             for draft in drafts:
