@@ -323,5 +323,5 @@ def _accepted(ticket: Ticket, batch: _Batch, *, nothing: bool) -> pb.Accepted:
 
 def _summary(state: GameState) -> Summary:
     view = state.view
-    create_ms = view.create_time.ToMilliseconds() if state.version else 0
+    create_ms = view.create_time.ToMilliseconds() if view.create_time is not None else 0
     return Summary(view.join_code, view.display_name, view.phase, create_ms, state.last_event_ms)
