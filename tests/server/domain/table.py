@@ -29,6 +29,7 @@ from planning_poker_server.domain.types import (
 )
 
 START_MS = 1_750_000_000_000
+OWNER = "team-bot"
 GAME_ID = "0123456789abcdef0123456789abcdef"
 MOST_CONSEQUENCES = 4
 
@@ -39,6 +40,13 @@ def secret_of(name: str) -> bytes:
 
 def hashed(secret: bytes) -> bytes:
     return hashlib.sha256(secret).digest()
+
+
+def scrypted(passcode: str) -> storage.SealedPasscode:
+    """Stands for scrypt, which the domain never does itself."""
+    if not passcode:
+        return storage.SealedPasscode()
+    return storage.SealedPasscode(salt=b"salt", hash=hashed(passcode.encode()))
 
 
 class Row(NamedTuple):
@@ -101,10 +109,11 @@ class Table:
         """Names of the events after version `since`."""
         return [event.WhichOneof("event") or "" for event in self.events[since:]]
 
-    def actor(self, player_id: str = "", **fields: object) -> Actor:
+    def actor(self, player_id: str = "") -> Actor:
+        """The player with the right secret; without a player, the game's owner."""
         secret = self.secrets.get(player_id)
-        base = Actor(player_id=player_id, seat_hash=hashed(secret) if secret else b"")
-        return base._replace(**fields)
+        principal = "" if player_id else OWNER
+        return Actor(principal, player_id, hashed(secret) if secret else b"")
 
     def ask(self, command: Command, actor: Actor | None = None) -> Decision:
         """The decision alone."""
@@ -166,18 +175,19 @@ class Table:
         settings: pb.GameSettings | None = None,
         *,
         player: str = "Ada",
-        principal: str = "team-bot",
-        **fields: object,
+        ttl_ms: int = 0,
+        passcode: str = "",
     ) -> Decision:
-        """A game with `player` as its facilitator p1; with none, owned by `principal`."""
-        create = pb.CreateGame(display_name="Sprint 12", settings=settings)
+        """A game with `player` as its facilitator p1; with none, of OWNER."""
+        create = pb.CreateGame(display_name="Sprint 12", settings=settings, passcode=passcode)
+        if ttl_ms:
+            create.ttl.FromMilliseconds(ttl_ms)
         if player:
-            create.creator.CopyFrom(pb.JoinGame(display_name=player, seat_secret=secret_of(player)))
+            create.creator.display_name = player
+            create.creator.seat_secret = secret_of(player)
         seat_hash = hashed(secret_of(player)) if player else b""
-        actor = Actor(principal=principal, seat_hash=seat_hash, join_code="K7QF-3M")
-        decision = self.do(
-            pb.Command(game_id=GAME_ID, create_game=create), actor._replace(**fields)
-        )
+        actor = Actor(OWNER, "", seat_hash, b"", scrypted(passcode), "K7QF-3M")
+        decision = self.do(pb.Command(game_id=GAME_ID, create_game=create), actor)
         if player and not isinstance(decision, pb.Refusal):
             self.secrets["p1"] = secret_of(player)
             self.connect("p1")
@@ -192,6 +202,7 @@ class Table:
         external_id: str = "",
         proxied: bool = False,
         connect: bool = True,
+        passcode: str = "",
     ) -> Decision:
         secret = secret or secret_of(name)
         join = pb.JoinGame(
@@ -202,7 +213,8 @@ class Table:
             proxied=proxied,
         )
         command = pb.Command(join_game=join)
-        decision = self.do(command, Actor(principal="someone", seat_hash=hashed(secret)))
+        proven = scrypted(passcode).hash if passcode else b""
+        decision = self.do(command, Actor("someone", "", hashed(secret), proven))
         player_id = self.state.player_with_secret(hashed(secret))
         if player_id and not isinstance(decision, pb.Refusal):
             self.secrets[player_id] = secret
