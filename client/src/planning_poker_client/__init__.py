@@ -1,0 +1,71 @@
+"""The SDK of the planning-poker service.
+
+async with PokerClient("localhost:50051") as client:
+    game = await client.create_game("Sprint 12", player="Ada")
+    await game.start_story("Login page")
+    await game.vote("8")
+    async for change in game.changes():
+        ...
+"""
+
+from planning_poker_client.changes import Change, EventBody, Item, Receipt, Resynced
+from planning_poker_client.client import PokerClient
+from planning_poker_client.errors import (
+    ClientClosed,
+    CommandRefused,
+    ConnectionFailed,
+    ConnectionLost,
+    ConnectionProblem,
+    GameDetached,
+    GameOver,
+    NoRound,
+    NotSent,
+    OutcomeUnknown,
+    PokerError,
+    WaitTimeout,
+)
+from planning_poker_client.exchange import CallOptions
+from planning_poker_client.game import Game
+from planning_poker_client.options import ClientOptions
+from planning_poker_client.states import (
+    Connected,
+    Connecting,
+    ConnectionState,
+    Disconnected,
+    Failed,
+    Reconnecting,
+)
+from planning_poker_client.watch import Changes
+from planning_poker_model.view import GameView
+
+__all__ = [
+    "CallOptions",
+    "Change",
+    "Changes",
+    "ClientClosed",
+    "ClientOptions",
+    "CommandRefused",
+    "Connected",
+    "Connecting",
+    "ConnectionFailed",
+    "ConnectionLost",
+    "ConnectionProblem",
+    "ConnectionState",
+    "Disconnected",
+    "EventBody",
+    "Failed",
+    "Game",
+    "GameDetached",
+    "GameOver",
+    "GameView",
+    "Item",
+    "NoRound",
+    "NotSent",
+    "OutcomeUnknown",
+    "PokerClient",
+    "PokerError",
+    "Receipt",
+    "Reconnecting",
+    "Resynced",
+    "WaitTimeout",
+]

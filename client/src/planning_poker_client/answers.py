@@ -1,0 +1,37 @@
+"""What an accepted command tells its sender. Pure."""
+
+import planningpoker.v1 as pb
+from planning_poker_client.changes import Receipt
+from planning_poker_client.inflight import Request
+
+
+def receipt_of(correlation_id: str, result: pb.CommandResult) -> Receipt:
+    """The receipt that an accepting result stands for."""
+    accepted = result.accepted
+    return Receipt(
+        correlation_id=correlation_id,
+        game_id=result.game_id,
+        version=accepted.version,
+        duplicate=result.duplicate,
+        player_id=accepted.player_id,
+        story_ids=tuple(accepted.story_ids),
+        round_id=accepted.round_id,
+    )
+
+
+def own_vote(request: Request, receipt: Receipt) -> pb.SeatState | None:
+    """The state of a seat after its vote or retraction; None for other commands."""
+    command = request.payload
+    if isinstance(command, pb.Attach):
+        return None
+    state = pb.SeatState(
+        game_id=receipt.game_id, player_id=command.player_id, at_version=receipt.version
+    )
+    if command.HasField("submit_vote"):
+        vote = command.submit_vote
+        state.round_id, state.card, state.comment = vote.round_id, vote.card, vote.comment
+        return state
+    if command.HasField("retract_vote"):
+        state.round_id = command.retract_vote.round_id
+        return state
+    return None

@@ -1,0 +1,346 @@
+"""The client's half of a stream: handshake, requests, time-outs, pings, and coming back. Pure.
+
+What happens goes in with the time it happened, notices for the driver come
+out; `outgoing` gives what to write, `timer` and `wake` when to look again.
+"""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import planningpoker.v1 as pb
+from planning_poker_client.answers import receipt_of
+from planning_poker_client.errors import (
+    ClientClosed,
+    CommandRefused,
+    ConnectionFailed,
+    ConnectionLost,
+    ConnectionProblem,
+    NotSent,
+    OutcomeUnknown,
+    PokerError,
+)
+from planning_poker_client.inbox import AckPace, Inbox
+from planning_poker_client.inflight import InFlight, Request
+from planning_poker_client.notices import Ended, Hangup, Loss, Notice, Settled, StateChanged
+from planning_poker_client.options import ClientOptions
+from planning_poker_client.states import (
+    Connected,
+    Connecting,
+    ConnectionState,
+    Disconnected,
+    Failed,
+    Reconnecting,
+    Signal,
+    check,
+)
+from planning_poker_client.subscriptions import Subscriptions
+from planning_poker_model import message_types
+
+PROTOCOL_VERSION: Final = 1
+_MISSED_PINGS: Final = 2
+
+
+class Connection:
+    """One client: its requests, the games it follows, and one stream after another."""
+
+    def __init__(self, hello: pb.Hello, server: str, options: ClientOptions) -> None:
+        self.state: ConnectionState = Disconnected()
+        self.retry_at: float | None = None
+        """When the driver is to open a stream; None: not."""
+        self._hello = hello
+        self._server = server
+        self._options = options
+        self._requests = InFlight(options.max_waiting)
+        self._games = Subscriptions(self._requests, hello.instance_id, options.command_timeout)
+        self._said: deque[pb.ClientEnvelope] = deque()
+        self._attempt = 0
+        self._connect_by = 0.0
+        self._welcome_by: float | None = None
+        self._welcomed_at = 0.0
+        self._log_epoch = ""
+        self._heard_at = 0.0
+        self._pings = 0
+        self._ping_interval = 0.0
+
+    @property
+    def games(self) -> Mapping[str, Inbox]:
+        """The games that are followed, by id."""
+        return self._games.games
+
+    # The stream
+
+    def open(self, now: float) -> Sequence[Notice]:
+        """Its user wants it: within `connect_timeout` it is Connected or Failed."""
+        change = self._become(Signal.OPEN, Connecting())
+        self._connect_by = now + self._options.connect_timeout
+        self._attempt = 0
+        self.retry_at = now
+        return (change,)
+
+    def opened(self, now: float) -> None:
+        """There is a new stream; the first thing to be said on it is Hello."""
+        self.retry_at = None
+        self._welcome_by = now + self._options.attempt_timeout
+        if isinstance(self.state, Connecting):
+            self._welcome_by = min(self._welcome_by, self._connect_by)
+        self._said.clear()
+        self._say(hello=self._hello)
+
+    def lost(self, loss: Loss, now: float, jitter: float) -> Sequence[Notice]:
+        """The stream is gone, or could not be opened. `jitter` is random, from 0 to 1."""
+        self._welcome_by = None
+        self._said.clear()
+        self._games.stream_lost()
+        if isinstance(self.state, Disconnected | Failed):
+            return ()
+        if (
+            isinstance(self.state, Connected)
+            and now - self._welcomed_at >= self._options.steady_after
+        ):
+            self._attempt = 0
+        longest = self._options.backoff_first * 2.0 ** min(self._attempt, 32)
+        backoff = max(loss.retry_after, jitter * min(longest, self._options.backoff_longest))
+        self._attempt += 1
+        if isinstance(self.state, Connecting):
+            if not loss.retryable or now + backoff >= self._connect_by:
+                return self._fail(ConnectionFailed(loss.message, retryable=loss.retryable), now)
+            self.retry_at = now + backoff
+            return (self._become(Signal.LOSS, Connecting()),)
+        if not loss.retryable or self._attempt > self._options.max_attempts:
+            return self._fail(ConnectionLost(loss.message, retryable=loss.retryable), now)
+        self.retry_at = now + backoff
+        following = Reconnecting(self._attempt, backoff, loss.message)
+        return (self._become(Signal.LOSS, following),)
+
+    def finish(self) -> None:
+        """It is about to be closed: everything applied is acknowledged now."""
+        for inbox in self.games.values():
+            if inbox.ack_due is not None:
+                inbox.ack_due = 0.0
+
+    def close(self, now: float) -> Sequence[Notice]:
+        """Its user wants it no more."""
+        self._welcome_by = self.retry_at = None
+        change = self._become(Signal.CLOSE, Disconnected())
+        notices = self._end_all(ClientClosed("The client is closed."), now)
+        self._games.clear()
+        return [change, *notices]
+
+    def _fail(self, error: ConnectionProblem, now: float) -> Sequence[Notice]:
+        # The games stay: opened again, the connection resumes them.
+        change = self._become(Signal.GIVE_UP, Failed(str(error)), error)
+        return [change, *self._end_all(error, now)]
+
+    def _end_all(self, error: PokerError, now: float) -> Sequence[Notice]:
+        settled = [self._give_up(request, error, now) for request in self._requests]
+        return [*settled, *(Ended(game_id, error) for game_id in self.games)]
+
+    def _become(
+        self, signal: Signal, following: ConnectionState, error: ConnectionProblem | None = None
+    ) -> StateChanged:
+        self.state = check(self.state, signal, following)
+        return StateChanged(self.state, error)
+
+    # What its user asks
+
+    def send(
+        self, command: pb.Command, correlation_id: str, now: float, timeout: float | None = None
+    ) -> None:
+        """Send a command; Settled follows. Raises PokerError where it cannot be sent."""
+        self._add(Request(correlation_id, command, self._deadline(now, timeout)))
+
+    def attach(
+        self, attach: pb.Attach, correlation_id: str, now: float, timeout: float | None = None
+    ) -> None:
+        """Follow a game, with one seat at most; Settled follows. Raises like `send`."""
+        attach.game_id = self._games.followed(attach.game_id)
+        self._add(Request(correlation_id, attach, self._deadline(now, timeout)))
+
+    def hold(self, game_id: str, player_id: str) -> None:
+        """One more follows this game, with this seat or none."""
+        self._games.hold(game_id, player_id)
+
+    def release(self, game_id: str, player_id: str, now: float) -> None:
+        """One less does; with the last one the game is detached."""
+        self._games.release(game_id, player_id, now)
+
+    def tidy(self, game_id: str) -> None:
+        """Detach this game if nobody holds it."""
+        self._games.tidy(game_id)
+
+    def forget(self, correlation_id: str, now: float) -> None:
+        """Nobody waits for this answer any more."""
+        request = self._requests.pop(correlation_id)
+        if request is not None:
+            self._games.given_up(request, now)
+
+    def _add(self, request: Request) -> None:
+        if isinstance(self.state, Failed):
+            raise ConnectionLost(self.state.reason, retryable=True)
+        if isinstance(self.state, Disconnected):
+            raise ClientClosed("The client is not open: use it inside `async with`.")
+        self._requests.add(request)
+
+    def _deadline(self, now: float, timeout: float | None) -> float:
+        return now + (self._options.command_timeout if timeout is None else timeout)
+
+    # What is written
+
+    def outgoing(self, now: float) -> Sequence[pb.ClientEnvelope]:
+        """What to write now, in order."""
+        if isinstance(self.state, Connected):
+            while self._games.detaches:
+                self._say(detach=self._games.detaches.popleft())
+            for request in self._requests.sendable(now):
+                if isinstance(request.payload, pb.Command):
+                    self._say(request.correlation_id, command=request.payload)
+                else:
+                    self._say(request.correlation_id, attach=self._games.prepare(request))
+            for ack in self._games.acks(now):
+                self._say(ack=ack)
+            if self._ping_interval and now >= self._ping_at():
+                self._pings += 1
+                self._say(ping=pb.Ping())
+        messages = tuple(self._said)
+        self._said.clear()
+        return messages
+
+    def _say(self, correlation_id: str = "", **payload: Any) -> None:
+        envelope = pb.ClientEnvelope(
+            correlation_id=correlation_id, version=PROTOCOL_VERSION, **payload
+        )
+        envelope.message_type = message_types.of_client(envelope)
+        self._said.append(envelope)
+
+    # Time
+
+    def timer(self) -> float | None:
+        """When `tick` has something to do; None: nothing is timed."""
+        return _first(self._requests.deadline(), self._welcome_by, self._silent_at())
+
+    def wake(self) -> float | None:
+        """When `outgoing` has more by itself; None: only after something happened."""
+        if not isinstance(self.state, Connected):
+            return None
+        if self._games.detaches:
+            return 0.0
+        ping_at = self._ping_at() if self._ping_interval else None
+        return _first(self._requests.sendable_at(), self._games.ack_due(), ping_at)
+
+    def tick(self, now: float) -> Sequence[Notice]:
+        """Give up what is due to be given up."""
+        notices: list[Notice] = []
+        for request in self._requests:
+            if request.deadline <= now:
+                notices.extend(self._timed_out(request, now))
+        if self._welcome_by is not None and self._welcome_by <= now:
+            self._welcome_by = None
+            message = f"{self._server} took too long to answer."
+            notices.append(Hangup(Loss(message, retryable=True)))
+        silent_at = self._silent_at()
+        if silent_at is not None and silent_at <= now:
+            self._heard_at = now  # said once
+            message = f"{self._server} has fallen silent."
+            notices.append(Hangup(Loss(message, retryable=True)))
+        return notices
+
+    def _timed_out(self, request: Request, now: float) -> Sequence[Notice]:
+        if request.resumes:
+            self._requests.pop(request.correlation_id)
+            return self._games.resume(request.game, now, "the server did not answer")
+        return (self._give_up(request, NotSent("There was no time left to send it."), now),)
+
+    def _give_up(self, request: Request, error: PokerError, now: float) -> Settled:
+        """Its outcome is `error`, unless the server may have it already."""
+        self._requests.pop(request.correlation_id)
+        self._games.given_up(request, now)
+        if not request.ever_sent:
+            return Settled(request.correlation_id, error)
+        what = "whether the command had an effect" if request.is_command else "the outcome"
+        message = f"The server did not answer: {what} is unknown."
+        unknown = OutcomeUnknown(message, request.correlation_id)
+        if not isinstance(error, NotSent):
+            unknown.__cause__ = error
+        return Settled(request.correlation_id, unknown)
+
+    def _ping_at(self) -> float:
+        return self._heard_at + self._ping_interval * (self._pings + 1)
+
+    def _silent_at(self) -> float | None:
+        if not isinstance(self.state, Connected) or not self._ping_interval:
+            return None
+        return self._heard_at + self._ping_interval * (_MISSED_PINGS + 1)
+
+    # What the server says
+
+    def receive(self, envelope: pb.ServerEnvelope, now: float) -> Sequence[Notice]:
+        """Take one message; what only a newer SDK knows is passed over."""
+        self._heard_at = now
+        self._pings = 0
+        payload = envelope.WhichOneof("payload") or ""
+        if payload == "goodbye":
+            return self._goodbye(envelope.goodbye)
+        if not isinstance(self.state, Connected):
+            return self._welcome(envelope.welcome, now) if payload == "welcome" else ()
+        return self._dispatch(payload, envelope, now)
+
+    def _dispatch(self, payload: str, envelope: pb.ServerEnvelope, now: float) -> Sequence[Notice]:
+        request = self._requests.find(envelope.correlation_id)
+        match payload:
+            case "command_result":
+                return self._command_result(envelope.command_result, request, now)
+            case "event_batch":
+                return self._games.event_batch(envelope.event_batch, now)
+            case "attached":
+                return self._games.attached(envelope.attached, request, now)
+            case "detached":
+                return self._games.detached(envelope.detached, request, now)
+            case "seat_state":
+                return self._games.seat_state(envelope.seat_state)
+            case "presence_delta":
+                return self._games.presence_delta(envelope.presence_delta)
+            case "pong":
+                return self._games.pong(envelope.pong, now)
+            case _:
+                return ()
+
+    def _welcome(self, welcome: pb.Welcome, now: float) -> Sequence[Notice]:
+        self._welcome_by = None
+        if welcome.version != PROTOCOL_VERSION:
+            message = f"The server wants to speak protocol version {welcome.version}."
+            return (Hangup(Loss(message, retryable=False)),)
+        limits = welcome.limits
+        self._ping_interval = limits.ping_interval.ToTimedelta().total_seconds()
+        self._games.pace = AckPace(
+            limits.ack_every_events or AckPace().every_events,
+            limits.ack_within.ToTimedelta().total_seconds(),
+        )
+        self._requests.new_stream(limits, now)
+        self._games.resume_all(now, same_log=welcome.log_epoch == self._log_epoch)
+        self._log_epoch = welcome.log_epoch
+        self._welcomed_at = now
+        return (self._become(Signal.WELCOME, Connected()),)
+
+    def _goodbye(self, goodbye: pb.Goodbye) -> Sequence[Notice]:
+        again = goodbye.next_step in (pb.NEXT_STEP_RESUME, pb.NEXT_STEP_REJOIN)
+        message = goodbye.message or "The server ended the connection."
+        retry_after = goodbye.retry_delay.ToTimedelta().total_seconds()
+        return (Hangup(Loss(message, again, retry_after)),)
+
+    def _command_result(
+        self, result: pb.CommandResult, request: Request | None, now: float
+    ) -> Sequence[Notice]:
+        if request is None:
+            return ()
+        self._requests.pop(request.correlation_id)
+        if not result.HasField("accepted"):
+            self._games.given_up(request, now)
+            return (Settled(request.correlation_id, CommandRefused(result.refusal)),)
+        receipt = receipt_of(request.correlation_id, result)
+        self._games.accepted(request, receipt)
+        return (Settled(request.correlation_id, receipt),)
+
+
+def _first(*times: float | None) -> float | None:
+    return min((time for time in times if time is not None), default=None)

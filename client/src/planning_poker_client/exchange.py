@@ -1,0 +1,217 @@
+"""Between the coroutines of a client's user and its connection: who waits for what."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypedDict
+from uuid import uuid4
+
+import grpc
+
+import planningpoker.v1 as pb
+from planning_poker_client.changes import Item, Receipt
+from planning_poker_client.connection import Connection
+from planning_poker_client.errors import ConnectionLost, ConnectionProblem, PokerError
+from planning_poker_client.ids import correlation_id
+from planning_poker_client.inbox import Inbox
+from planning_poker_client.notices import Ended, Notice, Resuming, Settled, StateChanged, Told
+from planning_poker_client.options import ClientOptions
+from planning_poker_client.states import (
+    Connected,
+    Connecting,
+    ConnectionState,
+    Failed,
+    Reconnecting,
+)
+from planning_poker_client.transport import LOG, Transport
+
+
+class CallOptions(TypedDict, total=False):
+    """What every command takes beside its own arguments."""
+
+    request_id: str | None
+    """Any string; the same one again is the same command, with one effect and one answer."""
+    timeout: float | None
+    """Seconds to wait for the answer; by default `ClientOptions.command_timeout`."""
+    expected_version: int | None
+    """Refuse with VERSION_CONFLICT unless the game is at this version."""
+
+
+class Follower(Protocol):
+    """Who is told about a game."""
+
+    game_id: str
+    player_id: str
+
+    def told(self, items: Sequence[Item]) -> None: ...
+    def ended(self, error: PokerError) -> None: ...
+
+
+class Exchange:
+    """Sends requests and hands out what comes; everything on one event loop."""
+
+    def __init__(
+        self,
+        hello: pb.Hello,
+        target: str,
+        options: ClientOptions,
+        token: str | None,
+        credentials: grpc.ChannelCredentials | None,
+    ) -> None:
+        self.options = options
+        self._target = target
+        self._connection = Connection(hello, target, options)
+        self._transport = Transport(
+            target, self._connection, self._tell, options, token, credentials
+        )
+        self._waiting: dict[str, set[asyncio.Future[Receipt | PokerError]]] = {}
+        self._followers: dict[str, list[Follower]] = {}
+        self._opening: asyncio.Future[ConnectionProblem | None] | None = None
+
+    @property
+    def state(self) -> ConnectionState:
+        return self._connection.state
+
+    @property
+    def problem(self) -> ConnectionProblem | None:
+        """Why there is no connection and none is on its way; None while there is."""
+        state = self._connection.state
+        return ConnectionLost(state.reason, retryable=True) if isinstance(state, Failed) else None
+
+    async def open(self) -> None:
+        """Return once connected; raises ConnectionFailed."""
+        self._opening = asyncio.get_running_loop().create_future()
+        self._tell_all(self._connection.open(self._transport.now()))
+        self._transport.start()
+        try:
+            error = await self._opening
+        except asyncio.CancelledError:
+            await self.close()
+            raise
+        if error is not None:
+            await self._transport.close()
+            raise error
+
+    async def close(self) -> None:
+        """End everything; who still waits for something gets ClientClosed or OutcomeUnknown."""
+        await self._transport.close()
+        self._tell_all(self._connection.close(self._transport.now()))
+        self._followers.clear()
+
+    # Requests
+
+    async def call(self, command: pb.Command, options: CallOptions) -> Receipt:
+        """Send a command and wait for its receipt; raises PokerError."""
+        version = options.get("expected_version")
+        if version is not None:
+            command.expected_version = version
+        scope = (command.game_id, command.player_id, command.WhichOneof("body") or "")
+        timeout = options.get("timeout")
+        return await self._request(
+            _id(options.get("request_id"), scope),
+            lambda id_, now: self._connection.send(command, id_, now, timeout),
+        )
+
+    async def attach(self, attach: pb.Attach, timeout: float | None) -> Receipt:
+        """Follow a game; the receipt has its id and version. Raises PokerError."""
+        return await self._request(
+            str(uuid4()), lambda id_, now: self._connection.attach(attach, id_, now, timeout)
+        )
+
+    async def _request(self, id_: str, send: Callable[[str, float], None]) -> Receipt:
+        answer: asyncio.Future[Receipt | PokerError] = asyncio.get_running_loop().create_future()
+        send(id_, self._transport.now())
+        self._waiting.setdefault(id_, set()).add(answer)
+        self._transport.poke()
+        try:
+            outcome = await answer
+        except asyncio.CancelledError:
+            self._abandon(id_, answer)
+            raise
+        if isinstance(outcome, PokerError):
+            raise outcome
+        return outcome
+
+    def _abandon(self, id_: str, answer: asyncio.Future[Receipt | PokerError]) -> None:
+        """Who asked was cancelled; what the answer brings must not stay behind."""
+        waiting = self._waiting.get(id_, set())
+        waiting.discard(answer)
+        outcome = answer.result() if answer.done() and not answer.cancelled() else None
+        if isinstance(outcome, Receipt):
+            self._connection.tidy(outcome.game_id)
+        elif id_ in self._waiting and not waiting:
+            del self._waiting[id_]
+            self._connection.forget(id_, self._transport.now())
+        self._transport.poke()
+
+    # Games
+
+    def inbox(self, game_id: str) -> Inbox | None:
+        """Where a game that is followed arrives."""
+        return self._connection.games.get(game_id)
+
+    def follow(self, follower: Follower) -> None:
+        """Tell it about its game from now on."""
+        self._connection.hold(follower.game_id, follower.player_id)
+        self._followers.setdefault(follower.game_id, []).append(follower)
+
+    def unfollow(self, follower: Follower) -> None:
+        """Tell it nothing more; the last one detaches the game."""
+        followers = self._followers.get(follower.game_id, [])
+        if follower not in followers:
+            return
+        followers.remove(follower)
+        if not followers:
+            del self._followers[follower.game_id]
+        self._connection.release(follower.game_id, follower.player_id, self._transport.now())
+        self._transport.poke()
+
+    # What happened
+
+    def _tell_all(self, notices: Sequence[Notice]) -> None:
+        for notice in notices:
+            self._tell(notice)
+
+    def _tell(self, notice: Notice) -> None:
+        match notice:
+            case Settled(id_, outcome):
+                for answer in self._waiting.pop(id_, set()):
+                    if not answer.done():
+                        answer.set_result(outcome)
+            case Told(game_id, items):
+                for follower in self._followers.get(game_id, ()):
+                    follower.told(items)
+            case Ended(game_id, error):
+                LOG.info("game %s is followed no longer: %s", game_id, error)
+                for follower in self._followers.get(game_id, ()):
+                    follower.ended(error)
+                if self.inbox(game_id) is None:
+                    self._followers.pop(game_id, None)
+            case Resuming(game_id, reason):
+                LOG.info("game %s is asked for again: %s", game_id, reason)
+            case StateChanged(state, error):
+                self._log(state)
+                if isinstance(state, Connected | Failed):
+                    self._opened(error)
+
+    def _opened(self, error: ConnectionProblem | None) -> None:
+        if self._opening is not None and not self._opening.done():
+            self._opening.set_result(error)
+
+    def _log(self, state: ConnectionState) -> None:
+        match state:
+            case Connecting():
+                LOG.debug("connecting to %s", self._target)
+            case Connected():
+                LOG.info("connected to %s", self._target)
+            case Reconnecting(attempt, _, reason):
+                # One warning a loss, however many attempts follow.
+                level = "warning" if attempt == 1 else "debug"
+                getattr(LOG, level)("connection lost, attempt %d follows: %s", attempt, reason)
+            case Failed(reason):
+                LOG.warning("connection given up: %s", reason)
+            case _:
+                LOG.info("disconnected from %s", self._target)
+
+
+def _id(request_id: str | None, scope: Sequence[str]) -> str:
+    return str(uuid4()) if request_id is None else correlation_id(request_id, *scope)

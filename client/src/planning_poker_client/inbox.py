@@ -1,0 +1,170 @@
+"""One game as this client follows it: events applied once and in order, and acknowledged. Pure."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import planningpoker.v1 as pb
+from planning_poker_client.changes import Change, Item, Resynced
+from planning_poker_model.view import CRITICAL_EVENTS, GameView
+
+
+class AckPace(NamedTuple):
+    """When an acknowledgement is due."""
+
+    every_events: int = 50
+    within: float = 0.2
+    """Seconds after the first event that is not acknowledged."""
+
+
+class Received(NamedTuple):
+    """What a batch came to."""
+
+    items: Sequence[Item] = ()
+    gap: bool = False
+    """True: something is missing or does not fit; the game is to be attached again."""
+
+
+class Inbox:
+    """The view of one game, what is known beside it, and what is still to be acknowledged.
+
+    A snapshot replaces the view, so take it from `view` each time.
+    """
+
+    def __init__(self, snapshot: pb.Game) -> None:
+        self.view = GameView.from_game(snapshot)
+        self.seats: dict[str, bytes] = {}
+        """Player id → secret of the seats held here."""
+        self.seat_states: dict[str, pb.SeatState] = {}
+        self.present: set[str] = set()
+        """Ids of the connected players."""
+        self.ack_due: float | None = None
+        """When to acknowledge; None: nothing is to be."""
+        self.last_round_id = ""
+        """The open round's, or that of the last one known; empty before the first."""
+        self._last_correlation_id = ""
+        self._unacknowledged = 0
+        self._sent_through = 0
+        self._told_head = 0
+        self._note_round()
+
+    # What the server says
+
+    def attached(
+        self, attached: pb.Attached, after_version: int, now: float, pace: AckPace
+    ) -> Sequence[Item]:
+        """Begin or go on from here; a snapshot replaces the view.
+
+        `after_version` is what the Attach asked for.
+        """
+        self.present = set(attached.connected_player_ids)
+        self._told_head = 0
+        self._sent_through = after_version
+        if not attached.HasField("snapshot"):
+            return ()
+        return self._replace(attached.snapshot, now, pace)
+
+    def receive(self, batch: pb.EventBatch, now: float, pace: AckPace) -> Received:
+        """Apply what is new of a batch; what is known already is dropped."""
+        if batch.HasField("snapshot"):
+            if batch.snapshot.version > self.view.version:
+                return Received(self._replace(batch.snapshot, now, pace))
+            self._acknowledge(batch.snapshot.version, now + pace.within)
+            return Received()
+        items: list[Item] = []
+        for event in batch.events:
+            if event.version > self.view.version + 1:
+                return Received(items, gap=True)
+            if event.version <= self.view.version:
+                self._acknowledge(event.version, now + pace.within)
+                continue
+            try:
+                items.append(self._apply(event, now, pace))
+            except Exception:  # whatever it was, only a snapshot makes the view right again
+                self.distrust()
+                return Received(items, gap=True)
+        return Received(items)
+
+    def told_head(self, head: int) -> bool:
+        """A Pong named this head. True: what an earlier one named has not come, so it is lost."""
+        lost = self._told_head > self.view.version
+        self._told_head = 0 if lost else head
+        return lost
+
+    def seat_state(self, state: pb.SeatState) -> None:
+        """What the holder of a seat knows of it; the latest wins."""
+        known = self.seat_states.get(state.player_id)
+        if known is None or known.at_version <= state.at_version:
+            self.seat_states[state.player_id] = state
+
+    def presence(self, delta: pb.PresenceDelta) -> None:
+        """Who came and who went."""
+        for player_id, presence in delta.players.items():
+            if presence == pb.PRESENCE_CONNECTED:
+                self.present.add(player_id)
+            else:
+                self.present.discard(player_id)
+
+    # What is said to the server
+
+    def take_ack(self, now: float) -> pb.Ack | None:
+        """The acknowledgement that is due, if any: everything up to it has been applied."""
+        if self.ack_due is None or self.ack_due > now:
+            return None
+        self.ack_due = None
+        self._unacknowledged = 0
+        # To acknowledge what this subscription was not sent is a protocol error.
+        version = min(self.view.version, self._sent_through)
+        return pb.Ack(game_id=self.view.game_id, version=version)
+
+    def resume(self) -> pb.Attach:
+        """The request that goes on from the view's version, with all seats held here.
+
+        It acknowledges that version, too.
+        """
+        self.ack_due = None
+        self._unacknowledged = 0
+        # After a snapshot the event at its version is not known, and so not proven ours.
+        after = self.view.version if self._last_correlation_id else 0
+        return pb.Attach(
+            game_id=self.view.game_id,
+            after_version=after,
+            after_correlation_id=self._last_correlation_id,
+            seats=[
+                pb.Seat(player_id=player_id, seat_secret=secret)
+                for player_id, secret in self.seats.items()
+            ],
+        )
+
+    def distrust(self) -> None:
+        """The view's version means nothing: the next `resume` asks for a snapshot."""
+        self._last_correlation_id = ""
+
+    # The fold
+
+    def _apply(self, event: pb.GameEvent, now: float, pace: AckPace) -> Change:
+        self.view.apply(event)
+        self._note_round()
+        self._last_correlation_id = event.correlation_id
+        self._unacknowledged += 1
+        name = event.WhichOneof("event") or ""
+        at_once = name in CRITICAL_EVENTS or self._unacknowledged >= pace.every_events
+        self._acknowledge(event.version, now if at_once else now + pace.within)
+        return Change(event.version, name, event)
+
+    def _replace(self, snapshot: pb.Game, now: float, pace: AckPace) -> Sequence[Item]:
+        before = self.view.version
+        self.view = GameView.from_game(snapshot)
+        self._note_round()
+        self.distrust()
+        self.seat_states.clear()
+        self._acknowledge(snapshot.version, now + pace.within)
+        return (Resynced(before, snapshot.version),) if before != snapshot.version else ()
+
+    def _note_round(self) -> None:
+        if self.view.round is not None:
+            self.last_round_id = self.view.round.round_id
+
+    def _acknowledge(self, version: int, due: float) -> None:
+        """`version` was sent here, and is to be acknowledged by `due`."""
+        self._sent_through = max(self._sent_through, version)
+        self.ack_due = due if self.ack_due is None else min(self.ack_due, due)

@@ -1,0 +1,310 @@
+"""The games that a client follows: who follows them, and how each goes on after a gap. Pure."""
+
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from typing import Final
+from uuid import UUID, uuid5
+
+import planningpoker.v1 as pb
+from planning_poker_client.answers import own_vote
+from planning_poker_client.changes import Receipt
+from planning_poker_client.errors import CommandRefused, GameDetached
+from planning_poker_client.inbox import AckPace, Inbox
+from planning_poker_client.inflight import InFlight, Request
+from planning_poker_client.notices import Ended, Notice, Resuming, Settled, Told
+
+_IDS: Final = UUID("6f0c5a52-6f0e-5a5b-9b57-0f1b8f0f6b1d")
+_RESUMES: Final = 20  # in a row and in vain: about a minute
+_PAUSE: Final = 0.1
+_LONGEST_PAUSE: Final = 4.0
+
+
+class Subscriptions:
+    """One inbox per game, whoever of this client follows it.
+
+    A stream has one subscription per game, with all seats held here: each
+    Attach is made anew, when it is sent, from the seats of that moment.
+    """
+
+    def __init__(self, requests: InFlight, instance_id: str, resume_within: float) -> None:
+        self.games: dict[str, Inbox] = {}
+        self.pace = AckPace()
+        self.detaches: deque[pb.Detach] = deque()
+        """To be sent."""
+        self._requests = requests
+        self._instance_id = instance_id
+        self._resume_within = resume_within
+        self._holders: dict[str, Counter[str]] = {}
+        self._resumes: Counter[str] = Counter()
+        self._serial = 0
+
+    # What the client wants
+
+    def followed(self, name: str) -> str:
+        """The id of a game that is followed, by its id or join code; else `name`."""
+        code = _plain(name)
+        for game_id, inbox in self.games.items():
+            if code in (game_id, _plain(inbox.view.join_code)):
+                return game_id
+        return name
+
+    def hold(self, game_id: str, player_id: str) -> None:
+        """One more follows this game, with this seat or none."""
+        self._holders.setdefault(game_id, Counter())[player_id] += 1
+
+    def release(self, game_id: str, player_id: str, now: float) -> None:
+        """One less does; with the last one the game is detached."""
+        holders, inbox = self._holders.get(game_id), self.games.get(game_id)
+        if holders is None or inbox is None or player_id not in holders:
+            return
+        holders[player_id] -= 1
+        if not holders[player_id]:
+            del holders[player_id]
+        if self.tidy(game_id) or player_id in holders:
+            return
+        if inbox.seats.pop(player_id, None) is not None:
+            self._ask(game_id, now)
+
+    def given_up(self, request: Request, now: float) -> None:
+        """Nobody waits for this request any more; it is in flight no longer."""
+        self.tidy(request.attached)
+        if request.sent and not request.is_command and request.game in self.games:
+            # With which seats the game is attached now, only another Attach can settle.
+            self._ask(request.game, now)
+
+    def tidy(self, game_id: str) -> bool:
+        """Detach a game that nobody follows or is about to; True if that was so."""
+        if (
+            game_id not in self.games
+            or self._holders.get(game_id)
+            or any(request.attached == game_id for request in self._requests)
+        ):
+            return False
+        self._drop(game_id)
+        self.detaches.append(pb.Detach(game_id=game_id))
+        return True
+
+    def _drop(self, game_id: str) -> None:
+        del self.games[game_id]
+        self._holders.pop(game_id, None)
+        self._resumes.pop(game_id, None)
+        for request in self._requests:
+            if request.resumes and request.game == game_id:
+                self._requests.pop(request.correlation_id)
+
+    def clear(self) -> None:
+        """Follow nothing any more."""
+        self.games.clear()
+        self._holders.clear()
+        self.detaches.clear()
+
+    # What is sent
+
+    def prepare(self, request: Request) -> pb.Attach:
+        """The Attach as it is sent now: with all seats, and after what is known."""
+        asked = request.payload
+        if isinstance(asked, pb.Command):
+            raise TypeError("a command is not an Attach")
+        inbox = self.games.get(asked.game_id)
+        if inbox is None:
+            request.sent_as = asked
+        else:
+            request.sent_as = inbox.resume()
+            request.sent_as.passcode = asked.passcode
+            request.sent_as.seats.extend(
+                seat for seat in asked.seats if seat.player_id not in inbox.seats
+            )
+        return request.sent_as
+
+    def acks(self, now: float) -> Iterator[pb.Ack]:
+        """The acknowledgements that are due."""
+        for game_id, inbox in self.games.items():
+            # Around an Attach it is not known which subscription would get it.
+            ack = None if self._requests.attaching(game_id) else inbox.take_ack(now)
+            if ack is not None:
+                yield ack
+
+    def ack_due(self) -> float | None:
+        """When the next acknowledgement is."""
+        return min(
+            (
+                inbox.ack_due
+                for game_id, inbox in self.games.items()
+                if inbox.ack_due is not None and not self._requests.attaching(game_id)
+            ),
+            default=None,
+        )
+
+    # Going on
+
+    def stream_lost(self) -> None:
+        """What was asked on the old stream to go on there is void."""
+        self._resumes.clear()
+        for request in self._requests:
+            if request.resumes:
+                self._requests.pop(request.correlation_id)
+
+    def resume_all(self, now: float, *, same_log: bool) -> None:
+        """On a new stream: every game goes on; without `same_log`, from a snapshot."""
+        self.detaches.clear()
+        for game_id, inbox in self.games.items():
+            if not same_log:
+                inbox.distrust()
+            self._ask(game_id, now)
+
+    def resume(
+        self, game_id: str, now: float, reason: str, retry_after: float = 0.0
+    ) -> Sequence[Notice]:
+        """Ask for what is missing: at once, then less and less often, then the game ends here."""
+        if any(request.resumes and request.game == game_id for request in self._requests):
+            return ()
+        tries = self._resumes[game_id]
+        self._resumes[game_id] += 1
+        if tries >= _RESUMES:
+            self._drop(game_id)
+            error = GameDetached(
+                f"The game could not be followed any more: {reason}.", "LOST", retryable=True
+            )
+            return (Ended(game_id, error),)
+        pause = min(_LONGEST_PAUSE, _PAUSE * 2.0**tries) if tries else 0.0
+        self._ask(game_id, now, max(pause, retry_after))
+        return (Resuming(game_id, reason),)
+
+    def _ask(self, game_id: str, now: float, pause: float = 0.0) -> None:
+        self._serial += 1
+        correlation_id = str(uuid5(_IDS, f"{self._instance_id}/{self._serial}"))
+        attach = pb.Attach(game_id=game_id)
+        not_before = now + pause
+        deadline = not_before + self._resume_within
+        self._requests.add(
+            Request(correlation_id, attach, deadline, resumes=True, not_before=not_before)
+        )
+
+    # What the server says
+
+    def attached(
+        self, attached: pb.Attached, request: Request | None, now: float
+    ) -> Sequence[Notice]:
+        """A game is followed from here on; `request` is what asked for it, if still in flight."""
+        game_id = attached.game_id
+        sent = request.sent_as if request is not None else None
+        inbox = self.games.get(game_id)
+        if inbox is None:
+            if request is None or not attached.HasField("snapshot"):
+                # Who asked for it has given up meanwhile.
+                self.detaches.append(pb.Detach(game_id=game_id))
+                return ()
+            inbox = self.games[game_id] = Inbox(attached.snapshot)
+        items = inbox.attached(attached, sent.after_version if sent else 0, now, self.pace)
+        notices: list[Notice] = [Told(game_id, items)] if items else []
+        if request is not None and request.is_command:
+            request.attached = game_id
+        elif request is not None:
+            notices.extend(self._answered(request, inbox, attached))
+        if inbox.seats.keys() - set(attached.player_ids):
+            # Another request for the same game crossed ours.
+            notices.extend(self.resume(game_id, now, "some seats are not attached"))
+        return notices
+
+    def _answered(self, request: Request, inbox: Inbox, attached: pb.Attached) -> Sequence[Notice]:
+        self._requests.pop(request.correlation_id)
+        for seat in request.sent_as.seats if request.sent_as else ():
+            if seat.player_id in attached.player_ids:
+                inbox.seats[seat.player_id] = seat.seat_secret
+            else:
+                inbox.seats.pop(seat.player_id, None)
+        if attached.HasField("snapshot") or attached.head_version <= inbox.view.version:
+            self._resumes.pop(attached.game_id, None)
+        if request.resumes:
+            return ()
+        receipt = Receipt(
+            request.correlation_id,
+            attached.game_id,
+            attached.head_version,
+            player_id=request.seat,
+        )
+        return (Settled(request.correlation_id, receipt),)
+
+    def accepted(self, request: Request, receipt: Receipt) -> None:
+        """What the sender of an accepted command knows without waiting for more."""
+        inbox = self.games.get(receipt.game_id)
+        if inbox is None:
+            return
+        if request.attached and receipt.player_id:
+            inbox.seats[receipt.player_id] = request.seat_secret
+        own = own_vote(request, receipt)
+        if own is not None:
+            inbox.seat_state(own)
+
+    def seat_state(self, state: pb.SeatState) -> Sequence[Notice]:
+        """What only the holder of a seat is told."""
+        inbox = self.games.get(state.game_id)
+        if inbox is not None:
+            inbox.seat_state(state)
+        return ()
+
+    def presence_delta(self, delta: pb.PresenceDelta) -> Sequence[Notice]:
+        """Who came and who went."""
+        inbox = self.games.get(delta.game_id)
+        if inbox is not None:
+            inbox.presence(delta)
+        return ()
+
+    def detached(
+        self, detached: pb.Detached, request: Request | None, now: float
+    ) -> Sequence[Notice]:
+        """A game is followed no longer, or an Attach was refused."""
+        if detached.reason == pb.DETACH_REASON_REQUESTED:
+            return ()
+        if request is not None and not request.is_command:
+            self._requests.pop(request.correlation_id)
+            if not request.resumes:
+                return (Settled(request.correlation_id, CommandRefused(detached.refusal)),)
+        game_id = request.game if request is not None else detached.game_id
+        inbox = self.games.get(game_id)
+        if inbox is None:
+            return ()
+        reason = _reason(detached)
+        if detached.next_step == pb.NEXT_STEP_REJOIN:
+            inbox.distrust()
+        if detached.next_step in (pb.NEXT_STEP_RESUME, pb.NEXT_STEP_REJOIN):
+            retry_after = detached.retry_delay.ToTimedelta().total_seconds()
+            return self.resume(game_id, now, f"detached as {reason}", retry_after)
+        self._drop(game_id)
+        return (Ended(game_id, GameDetached(detached.message, reason)),)
+
+    def event_batch(self, batch: pb.EventBatch, now: float) -> Sequence[Notice]:
+        """The next events of a game, or a snapshot instead."""
+        inbox = self.games.get(batch.game_id)
+        if inbox is None:
+            return ()
+        received = inbox.receive(batch, now, self.pace)
+        notices: list[Notice] = []
+        if received.items:
+            self._resumes.pop(batch.game_id, None)
+            notices.append(Told(batch.game_id, received.items))
+        if received.gap:
+            notices.extend(self.resume(batch.game_id, now, "an event is missing"))
+        return notices
+
+    def pong(self, pong: pb.Pong, now: float) -> Sequence[Notice]:
+        """The heads of the games, by which a lost last event shows."""
+        notices: list[Notice] = []
+        for game_id, head in pong.head_versions.items():
+            inbox = self.games.get(game_id)
+            if inbox is not None and inbox.told_head(head):
+                notices.extend(self.resume(game_id, now, "the last events have not come"))
+        return notices
+
+
+def _plain(code: str) -> str:
+    return code.replace("-", "").casefold()
+
+
+def _reason(detached: pb.Detached) -> str:
+    reason = detached.refusal.reason
+    if detached.reason == pb.DETACH_REASON_REFUSED and reason in pb.Reason.values():
+        return pb.Reason.Name(reason).removeprefix("REASON_")
+    if detached.reason in pb.DetachReason.values():
+        return pb.DetachReason.Name(detached.reason).removeprefix("DETACH_REASON_")
+    return str(detached.reason)

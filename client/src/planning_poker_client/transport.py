@@ -1,0 +1,239 @@
+"""The driver: runs a Connection over grpc.aio, one stream after another.
+
+One reader and one writer per stream, as grpc.aio needs it; neither is ever
+under a time-out, since giving up a read or a write ends the whole call. Time
+and randomness enter the connection here.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import grpc
+import grpc.aio
+
+import planningpoker.v1 as pb
+from planning_poker_client.connection import Connection
+from planning_poker_client.notices import Hangup, Loss, Notice
+from planning_poker_client.options import ClientOptions
+from planning_poker_client.states import Connected
+from planningpoker.v1.service_pb2_grpc import PlanningPokerServiceStub
+
+LOG: Final = logging.getLogger("planning_poker_client")
+
+# Statuses of a stream that another one would only repeat.
+_FINAL: Final = frozenset(
+    {
+        grpc.StatusCode.UNAUTHENTICATED,
+        grpc.StatusCode.PERMISSION_DENIED,
+        grpc.StatusCode.UNIMPLEMENTED,
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.FAILED_PRECONDITION,
+    }
+)
+_OWN_ERROR: Final = Loss("The client met an error of its own; its log tells.", retryable=False)
+
+
+def channel_options(options: ClientOptions) -> list[tuple[str, int]]:
+    """The channel's arguments; the server allows a ping every 10 s."""
+    return [
+        ("grpc.keepalive_time_ms", 30_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.http2.max_pings_without_data", 0),
+        ("grpc.initial_reconnect_backoff_ms", 200),
+        ("grpc.max_reconnect_backoff_ms", 1_000),
+        # The core's name is misleading: it is how long one attempt to connect
+        # may take, TLS handshake included, so it is not as short as the others.
+        ("grpc.min_reconnect_backoff_ms", round(options.attempt_timeout * 1000)),
+        ("grpc.max_receive_message_length", options.max_receive_bytes),
+        # A stream is not tried again by the core, and each has a connection of
+        # its own, so that a draining server is left for another one.
+        ("grpc.enable_retries", 0),
+        ("grpc.use_local_subchannel_pool", 1),
+    ]
+
+
+class Transport:
+    """Opens streams as the connection wants them, and carries its messages."""
+
+    def __init__(
+        self,
+        target: str,
+        connection: Connection,
+        tell: Callable[[Notice], None],
+        options: ClientOptions,
+        token: str | None = None,
+        credentials: grpc.ChannelCredentials | None = None,
+    ) -> None:
+        """`tell` gets each notice on the event loop; it must not wait and not raise."""
+        self._target = target
+        self._connection = connection
+        self._tell = tell
+        self._options = options
+        self._token = token
+        self._credentials = credentials
+        self._running: asyncio.Task[None] | None = None
+        self._more = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._hung_up: asyncio.Future[Loss] | None = None
+        self._closing = False
+
+    def now(self) -> float:
+        """The clock of everything here, in seconds."""
+        return asyncio.get_running_loop().time()
+
+    def start(self) -> None:
+        """Begin to do what the connection wants."""
+        self._closing = False
+        self._running = asyncio.create_task(self._run(), name="planning-poker-connection")
+
+    def poke(self) -> None:
+        """There may be something to write, or another time to wait for."""
+        self._more.set()
+        self._set_timer()
+
+    async def close(self) -> None:
+        """End the stream, with what is acknowledged still said; leaves nothing behind."""
+        running, self._running = self._running, None
+        if running is None:
+            return
+        self._closing = True
+        if isinstance(self._connection.state, Connected):
+            self._connection.finish()
+            self.poke()
+            await asyncio.wait({running}, timeout=self._options.close_timeout)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        self._cancel_timer()
+
+    # One stream after another
+
+    async def _run(self) -> None:
+        while (retry_at := self._connection.retry_at) is not None and not self._closing:
+            await asyncio.sleep(retry_at - self.now())
+            loss = await self._stream()
+            if not self._closing:
+                jitter = random.random()  # noqa: S311, it spreads load and hides nothing
+                self._tell_all(self._connection.lost(loss, self.now(), jitter))
+                self._set_timer()
+
+    async def _stream(self) -> Loss:
+        """Open a stream and use it until it ends; the reason is returned."""
+        channel = self._open_channel()
+        metadata = (("authorization", f"Bearer {self._token}"),) if self._token else ()
+        call = PlanningPokerServiceStub(channel).Play(None, metadata=metadata)
+        self._hung_up = asyncio.get_running_loop().create_future()
+        self._connection.opened(self.now())
+        reader = asyncio.create_task(self._read(call), name="planning-poker-reader")
+        writer = asyncio.create_task(self._write(call), name="planning-poker-writer")
+        try:
+            self.poke()
+            await asyncio.wait({reader, self._hung_up}, return_when=asyncio.FIRST_COMPLETED)
+            return self._hung_up.result() if self._hung_up.done() else reader.result()
+        finally:
+            # In this order; any other leaks sockets (grpc#42125).
+            self._cancel_timer()
+            writer.cancel()
+            reader.cancel()
+            await asyncio.gather(reader, writer, return_exceptions=True)
+            call.cancel()
+            await channel.close(None)
+
+    def _open_channel(self) -> grpc.aio.Channel:
+        options = channel_options(self._options)
+        if self._credentials is None:
+            return grpc.aio.insecure_channel(self._target, options)
+        return grpc.aio.secure_channel(self._target, self._credentials, options)
+
+    async def _read(
+        self, call: grpc.aio.StreamStreamCall[pb.ClientEnvelope, pb.ServerEnvelope]
+    ) -> Loss:
+        try:
+            while isinstance(envelope := await call.read(), pb.ServerEnvelope):
+                self._tell_all(self._connection.receive(envelope, self.now()))
+                self._look_again()
+        except grpc.aio.AioRpcError as error:
+            LOG.debug("stream to %s ended: %s %s", self._target, error.code(), error.details())
+            return self._explain(error.code(), error.details() or "")
+        except Exception:
+            LOG.exception("what %s sent could not be processed", self._target)
+            return _OWN_ERROR
+        return Loss(f"{self._target} ended the connection.", retryable=True)
+
+    async def _write(
+        self, call: grpc.aio.StreamStreamCall[pb.ClientEnvelope, pb.ServerEnvelope]
+    ) -> None:
+        try:
+            while True:
+                self._more.clear()
+                for envelope in self._connection.outgoing(self.now()):
+                    envelope.timestamp.GetCurrentTime()
+                    await call.write(envelope)
+                if self._more.is_set():
+                    continue
+                if self._closing:
+                    await call.done_writing()
+                    return
+                self._set_timer()
+                await self._more.wait()
+        except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            return  # the call is over; the reader says why
+        except Exception:
+            LOG.exception("what was to be sent to %s could not be", self._target)
+            self._tell_all((Hangup(_OWN_ERROR),))
+
+    # Time
+
+    def _look_again(self) -> None:
+        """After input: wake the writer if it has something to do."""
+        wake = self._connection.wake()
+        if wake is not None and wake <= self.now():
+            self._more.set()
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        self._cancel_timer()
+        now = self.now()
+        times = [self._connection.timer()]
+        wake = self._connection.wake()
+        if wake is not None and wake > now:
+            # What is due already is the writer's business, which may be waiting for room.
+            times.append(wake)
+        due = min((time for time in times if time is not None), default=None)
+        if due is not None:
+            self._timer = asyncio.get_running_loop().call_at(due, self._on_timer)
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _on_timer(self) -> None:
+        self._tell_all(self._connection.tick(self.now()))
+        self.poke()
+
+    # What happened
+
+    def _tell_all(self, notices: Iterable[Notice]) -> None:
+        for notice in notices:
+            if not isinstance(notice, Hangup):
+                self._tell(notice)
+            elif self._hung_up is not None and not self._hung_up.done():
+                self._hung_up.set_result(notice.loss)
+
+    def _explain(self, code: grpc.StatusCode, details: str) -> Loss:
+        retryable = code not in _FINAL
+        if isinstance(self._connection.state, Connected):
+            reason = details if not retryable else ""
+            return Loss(f"The connection to {self._target} was lost. {reason}".strip(), retryable)
+        if code is grpc.StatusCode.UNAVAILABLE:
+            message = f"Nothing answers at {self._target}: is the server running?"
+        elif code is grpc.StatusCode.UNIMPLEMENTED:
+            message = f"What answers at {self._target} is not a planning-poker server."
+        elif code is grpc.StatusCode.UNAUTHENTICATED:
+            message = f"{self._target} does not accept the token: {details or 'none was given'}"
+        else:
+            message = f"{self._target} refuses the connection: {details or code.name}"
+        return Loss(message, retryable)
