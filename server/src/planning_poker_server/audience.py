@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Final, NamedTuple, Protocol
 
+from loguru import logger
+
 import planningpoker.v1 as pb
 from planning_poker_model.view import CRITICAL_EVENTS
 from planning_poker_server.domain.refusals import refuse
@@ -271,3 +273,18 @@ def answer_all(audience: Audience, answers: Iterable[Answer], now_ms: int) -> No
             audience.attach_joined(stream, answer)
         stream.session.answer(origin.serial, answer.result, answer.events_through, now_ms)
         audience.wake(stream)
+        _log(stream, answer)
+
+
+def _log(stream: Stream, answer: Answer) -> None:
+    """One line a command, with what it takes to find it again; never what it said."""
+    ticket, result = answer.ticket, answer.result
+    command = ticket.command.WhichOneof("body") if isinstance(ticket.command, pb.Command) else ""
+    outcome = f"accepted at version {result.accepted.version}"
+    if result.HasField("refusal"):
+        outcome = f"refused: {pb.Reason.Name(result.refusal.reason)}"
+    logger.bind(
+        session_id=stream.session.session_id,
+        game_id=result.game_id,
+        correlation_id=ticket.correlation_id,
+    ).debug("{} {}", command, outcome)
