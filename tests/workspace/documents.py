@@ -2,12 +2,16 @@
 
 import importlib
 import re
+import shlex
 import tomllib
 from collections.abc import Iterator, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
+from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 
+from planning_poker_server.cli.arguments import parser
 from planningpoker.v1 import service_pb2
 from tests.workspace.tree import ROOT
 
@@ -30,6 +34,7 @@ _PATH = re.compile(rf"^[\w.{{}}*,/-]+(?:/|\.(?:{EXTENSIONS}))$|^[\w.{{}}*,-]+(?:
 _MAKE = re.compile(r"\bmake((?: +[A-Z_]+=\S+)* +[a-z][a-z-]*)")
 _TEST = re.compile(r"\btest_[a-z0-9_]+\b(?!\.py|/)")
 _DOTTED = re.compile(r"^planning_?poker(?:_\w+)?(?:\.\w+)+$")
+_COMMAND = re.compile(r"(?:^|/|^\S+=\S+ )planning-poker( .*)$", re.M)
 _VARIABLE = re.compile(r"\bPLANNING_POKER_([A-Z]+)__([A-Z_]+)\b")
 
 
@@ -134,6 +139,22 @@ def unknown_targets(text: str) -> list[str]:
     code = [*spans(text), *commands]
     named = [found.split()[-1] for each in code for found in _MAKE.findall(each)]
     return [name for name in named if name not in make_targets()]
+
+
+def misunderstood_commands(text: str) -> list[str]:
+    """Uses of our command line that it would refuse."""
+    shown = [*spans(text), *(block.text for block in blocks(text) if block.language == "sh")]
+    lines = [line for each in shown for line in _COMMAND.findall(each)]
+    return [line for line in lines if not _is_understood(shlex.split(line, comments=True))]
+
+
+def _is_understood(arguments: list[str]) -> bool:
+    try:
+        with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+            parser().parse_args(arguments)
+    except SystemExit as end:
+        return end.code == 0  # --help
+    return True
 
 
 @cache

@@ -59,6 +59,11 @@ def test_each_setting_that_a_document_names_exists(document: Path) -> None:
 
 
 @each_document
+def test_each_command_line_that_a_document_shows_is_understood(document: Path) -> None:
+    assert not documents.misunderstood_commands(read(document))
+
+
+@each_document
 def test_each_block_that_says_where_it_is_from_stands_there(document: Path) -> None:
     for block in documents.blocks(read(document)):
         source = documents.quoted_file(block)
@@ -100,7 +105,7 @@ def test_each_decision_stands_in_the_index() -> None:
 BAD = """
 See `server/src/nothing.py`, `config/{default,nothing}.toml`, [here](nothing.md), [there](#nowhere),
 `make nothing` and `make PYTHON=python3.12 nothing`, `test_nothing_at_all`,
-`planning_poker_server.nothing` and `PLANNING_POKER_SERVER__NOTHING`.
+`planning_poker_server.nothing`, `PLANNING_POKER_SERVER__NOTHING` and `planning-poker nothing`.
 """
 
 
@@ -112,6 +117,7 @@ def test_a_document_that_names_what_is_not_there_is_caught() -> None:
     assert documents.unknown_tests(BAD) == ["test_nothing_at_all"]
     assert documents.unknown_names(BAD) == ["planning_poker_server.nothing"]
     assert documents.unknown_settings(BAD) == ["SERVER__NOTHING"]
+    assert documents.misunderstood_commands(BAD) == [" nothing"]
 
 
 def test_a_quote_that_differs_from_its_source_is_caught() -> None:
