@@ -48,6 +48,11 @@ def run(arguments: list[str]) -> None:
 
 def write_packages(target: Path) -> None:
     """One import for all messages of a package: `import planningpoker.v1 as pb`."""
+    # First, since a package without a file of its own would lose against the
+    # installed one, and the names would be those of yesterday.
+    for parent, docstring in PARENTS.items():
+        text = f'"""{docstring}"""\n'
+        (target / parent / "__init__.py").write_text(text, encoding="utf-8")
     sys.path.insert(0, str(target))
     for package in PACKAGES:
         folder = target / package.replace(".", "/")
@@ -63,9 +68,6 @@ def write_packages(target: Path) -> None:
         lines.append(f"\n__all__ = [\n{exports}]\n")
         (folder / "__init__.py").write_text("\n".join(lines), encoding="utf-8")
         (folder / "py.typed").touch()
-    for parent, docstring in PARENTS.items():
-        text = f'"""{docstring}"""\n'
-        (target / parent / "__init__.py").write_text(text, encoding="utf-8")
 
 
 def public_names(module: str) -> list[str]:
