@@ -32,6 +32,7 @@ PREFIX: Final = "PLANNING_POKER_"
 CONFIG_DIR_VARIABLE: Final = f"{PREFIX}CONFIG_DIR"
 ENVIRONMENT_VARIABLES: Final = (f"{PREFIX}ENVIRONMENT", "ENVIRONMENT")
 DEFAULT_ENVIRONMENT: Final = "development"
+COMMAND_LINE: Final = "the command line"
 
 _NOT_SETTINGS: Final = frozenset({CONFIG_DIR_VARIABLE, f"{PREFIX}ENVIRONMENT"})
 _NOT_ENVIRONMENTS: Final = frozenset({"default", "local"})
@@ -52,25 +53,29 @@ class ConfigurationError(Exception):
 def load_settings(
     config_dir: Path | None = None,
     environ: Mapping[str, str] | None = None,
+    *,
+    environment: str | None = None,
     overrides: Mapping[str, object] | None = None,
 ) -> Settings:
     """Read all layers and check them.
 
-    `config_dir` and `environ` default to `find_config_dir` and the process's
-    variables; `overrides` maps settings ("server.port") to values above all
-    layers. Raises ConfigurationError naming every bad or unknown key.
+    `config_dir`, `environ` and `environment` default to `find_config_dir`, the
+    process's variables and what these say; `overrides` maps settings
+    ("server.port") to values above all layers. Raises ConfigurationError naming
+    every bad or unknown key.
     """
     environ = os.environ if environ is None else environ
     folder = find_config_dir(environ) if config_dir is None else config_dir
     if not folder.is_dir():
         raise ConfigurationError([f"there is no configuration folder {str(folder)!r}"])
     layers = _Layers()
-    name = _environment(folder, environ, layers.problems)
+    source, name = (COMMAND_LINE, environment) if environment else _named_environment(environ)
+    layers.problems += _environment_problems(folder, source, name)
     for path in _files(folder, name):
         layers.add_file(path)
     layers.add_variables(environ)
     for key, value in (overrides or {}).items():
-        layers.put(key, value, "the command line")
+        layers.put(key, value, COMMAND_LINE)
     return _settings(name, layers.checked())
 
 
@@ -83,24 +88,34 @@ def find_config_dir(environ: Mapping[str, str]) -> Path:
 
 
 def bundled_config_dir() -> Path:
-    """The configuration that came with the program: in the package, or in the source tree."""
-    packaged = Path(__file__).parent / "config"
-    return packaged if packaged.is_dir() else Path(__file__).parents[3] / "config"
+    """The configuration that came with the program."""
+    return bundled("config")
 
 
-def _environment(folder: Path, environ: Mapping[str, str], problems: list[str]) -> str:
-    """The environment's name; a problem where the folder has no file for it."""
-    source, name = next(
+def bundled(folder: str) -> Path:
+    """A folder that came with the program: in the package, or in the source tree."""
+    packaged = Path(__file__).parent / folder
+    return packaged if packaged.is_dir() else Path(__file__).parents[3] / folder
+
+
+def _named_environment(environ: Mapping[str, str]) -> tuple[str, str]:
+    """The environment, after where it was named."""
+    return next(
         ((key, environ[key]) for key in ENVIRONMENT_VARIABLES if environ.get(key)),
         ("the default", DEFAULT_ENVIRONMENT),
     )
+
+
+def _environment_problems(folder: Path, source: str, name: str) -> list[str]:
+    """A problem where the folder has no file for this environment."""
     known = sorted({path.stem for path in folder.glob("*.toml")} - _NOT_ENVIRONMENTS)
-    if name not in known:
-        problems.append(
-            f"environment: {_shown(name)} (from {source}) has no file in {str(folder)!r}; "
-            f"there is: {', '.join(known) or 'none'}"
-        )
-    return name
+    if name in known:
+        return []
+    there_is = ", ".join(known) or "none"
+    return [
+        f"environment: {_shown(name)} (from {source}) has no file in {str(folder)!r}; "
+        f"there is: {there_is}"
+    ]
 
 
 def _files(folder: Path, environment: str) -> Iterator[Path]:

@@ -117,7 +117,7 @@ RULES: Final[Mapping[str, Rule]] = MappingProxyType(
             r"[A-Za-z0-9._-]{0,64}", "up to 64 of the characters A-Z a-z 0-9 . _ -"
         ),
         "database.url": Text(
-            r"sqlite:///[^\x00-\x1f]{1,4000}|memory:",
+            r"sqlite:///(?!:memory:|file:)[^\x00-\x1f?]{1,4000}|memory:",
             '"sqlite:///" with the path of a file, or "memory:"',
             private=True,
         ),

@@ -50,7 +50,12 @@ def test_each_layer_overrides_the_one_before_and_keeps_the_rest(tmp_path: Path) 
 
 def test_overrides_stand_above_the_variables() -> None:
     environ = {"PLANNING_POKER_SERVER__PORT": "4"}
-    assert load_settings(SHIPPED, environ, {"server.port": 5}).server.port == 5
+    assert load_settings(SHIPPED, environ, overrides={"server.port": 5}).server.port == 5
+
+
+def test_a_caller_may_name_the_environment_itself() -> None:
+    settings = load_settings(SHIPPED, {"ENVIRONMENT": "staging"}, environment="production")
+    assert settings.environment == "production"
 
 
 def test_a_folder_may_leave_out_what_the_program_has_a_default_for(tmp_path: Path) -> None:

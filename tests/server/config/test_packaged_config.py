@@ -33,6 +33,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "server", base / "server", ignore=ignore)
     shutil.copytree(ROOT / "config", base / "config", ignore=ignore)
+    shutil.copytree(ROOT / "examples", base / "examples", ignore=ignore)
     (base / "config" / "local.toml").write_text("[database]\nurl = 'sqlite:///secret'\n")
     return base
 

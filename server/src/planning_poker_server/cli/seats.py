@@ -55,7 +55,7 @@ def _name(seat: Seat, width: int) -> Text:
     """The name with a star for facilitators; the reader's own underlined."""
     style = "dim" if seat.away else "bold" if seat.mine else ""
     star = ("★ ", "yellow") if seat.facilitator else ("", "")
-    end = (" away", "dim italic") if seat.away else ("", "")
+    end = (" away", "dim italic") if seat.away and width > SEAT_WIDTH else ("", "")
     room = width - 1 - len(star[0]) - len(end[0])
     name = said(seat.name, f"{style} underline" if seat.mine else style)
     name.truncate(max(1, room), overflow="ellipsis")
