@@ -1,0 +1,35 @@
+import logging
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from loguru import logger
+
+from planning_poker_server.observability import configure_logging
+from planning_poker_server.settings import LoggingSettings
+from tests.integration.harness import Host, Lines
+
+
+@pytest.fixture
+def lines() -> Iterator[Lines]:
+    """All that the process logs, down to the finest level."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    sink = Lines()
+    configure_logging(LoggingSettings(level="TRACE", format="json"), sink)
+    yield sink
+    logger.remove()
+    logging.captureWarnings(capture=False)
+    root.handlers, root.level = handlers, level
+
+
+@pytest_asyncio.fixture
+async def host(
+    tmp_path: Path, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Host]:
+    """A machine for servers. Afterwards nothing may have gone wrong unnoticed."""
+    machine = Host(tmp_path, lines, monkeypatch)
+    yield machine
+    await machine.close()
+    assert lines.unexpected() == []
