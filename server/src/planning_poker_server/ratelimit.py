@@ -1,6 +1,12 @@
 """Token buckets. Pure: time is an argument."""
 
+import math
 from collections import OrderedDict
+from typing import Final
+
+# What is short of a whole token only by rounding counts as whole, so that
+# whoever waits as told is let through.
+_WHOLE: Final = 1 - 1e-6
 
 
 class Bucket:
@@ -19,10 +25,10 @@ class Bucket:
         elapsed = max(0, now_ms - self._updated_ms)
         self._tokens = min(self._burst, self._tokens + elapsed * self._per_ms)
         self._updated_ms = now_ms
-        if self._tokens >= 1:
-            self._tokens -= 1
+        if self._tokens >= _WHOLE:
+            self._tokens = max(0.0, self._tokens - 1)
             return 0
-        return max(1, int((1 - self._tokens) / self._per_ms))
+        return max(1, math.ceil((1 - self._tokens) / self._per_ms))
 
 
 class Buckets:
