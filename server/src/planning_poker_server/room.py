@@ -34,9 +34,9 @@ from planning_poker_server.tail import Tail, TailEvent
 _MAX_CONSEQUENCE_ROUNDS = 4
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Ticket:
-    """A command on its way through a room."""
+    """A command on its way through a room; without a repr, since it may hold a card."""
 
     command: Command
     actor: Actor
@@ -78,7 +78,7 @@ class _Drafted(NamedTuple):
     record: Record
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class _Batch:
     """A trial: what the game becomes if the log takes the proposal."""
 
@@ -158,10 +158,10 @@ class Room:
         Replaces an earlier proposal, which can no longer be published.
         """
         batch = _Batch(self.state.fork(), presence, now_ms, self._limits)
-        if not tickets:
-            batch.settle(ids.cause_of(self.game_id, "presence", self.head))
         for ticket in tickets:
             self._decide(ticket, batch)
+        # What follows from who is there must not wait for a command that is accepted.
+        batch.settle(ids.cause_of(self.game_id, "presence", self.head))
         proposal = Proposal(
             game_id=self.game_id,
             expected_head=self.head,
@@ -252,8 +252,7 @@ class Room:
         applied = []
         for record in records:
             try:
-                event = pb.GameEvent.FromString(record.event)
-                sealed = storage.Sealed.FromString(record.sealed)
+                event, sealed = _decoded(record)
                 self.state.evolve(event, sealed)
             except (DecodeError, ValueError, LookupError) as error:
                 raise GameCorrupt(f"record {record.version} cannot be applied") from error
@@ -319,6 +318,13 @@ def _accepted(ticket: Ticket, batch: _Batch, *, nothing: bool) -> pb.Accepted:
     if ticket.command.HasField("join_game"):
         accepted.player_id = batch.state.player_with_secret(ticket.actor.seat_hash)
     return accepted
+
+
+def _decoded(record: Record) -> tuple[pb.GameEvent, storage.Sealed]:
+    event = pb.GameEvent.FromString(record.event)
+    if event.version != record.version:
+        raise ValueError("it holds the event of another version")
+    return event, storage.Sealed.FromString(record.sealed)
 
 
 def _summary(state: GameState) -> Summary:
