@@ -14,9 +14,15 @@ class Record(NamedTuple):
     event: bytes
     sealed: bytes
 
+    def __repr__(self) -> str:
+        return f"<Record {self.version}>"
+
 
 class Summary(NamedTuple):
-    """What the log keeps beside the events, so that games can be listed and found."""
+    """What the log keeps beside the events, so that games can be listed and found.
+
+    The join code and the time of creation are those of a game's first append.
+    """
 
     join_code: str
     display_name: str
@@ -104,7 +110,11 @@ class EventLog(Protocol):
         """Compare and set the head, and write records, timers and summary in one transaction.
 
         Durable when it returns a Commit. A new game whose join code is taken by
-        another game is a Conflict with head 0.
+        another game is a Conflict with head 0. A caller that is cancelled may
+        find its records appended nevertheless. Raises ValueError for a proposal
+        that contradicts itself: versions that do not follow `expected_head`,
+        two timers of one kind for one round. Raises LogError for what cannot
+        be stored at all.
         """
         ...
 

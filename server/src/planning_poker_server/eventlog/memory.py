@@ -1,0 +1,128 @@
+"""An event log in memory: for tests, and for trying things out."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from planning_poker_server.domain.types import Timer
+from planning_poker_server.eventlog.cursor import decode_cursor, encode_cursor
+from planning_poker_server.eventlog.port import (
+    Commit,
+    Conflict,
+    FeedRecord,
+    GameRow,
+    LogUnavailable,
+    Proposal,
+    Record,
+    Summary,
+)
+from planning_poker_server.eventlog.proposals import check
+
+_PAGE: Final = 1_000
+
+
+@dataclass(slots=True)
+class _Game:
+    summary: Summary
+    records: list[Record] = field(default_factory=list)
+    timers: Sequence[Timer] = ()
+
+
+class MemoryLog:
+    """Everything an EventLog promises but durability. Belongs to one event loop."""
+
+    def __init__(self, epoch: str = "") -> None:
+        self._epoch = epoch or secrets.token_hex(8)
+        self._games: dict[str, _Game] = {}
+        self._join_codes: dict[str, str] = {}
+        self._feed: list[tuple[str, Record]] = []
+        self._closed = False
+
+    @property
+    def epoch(self) -> str:
+        return self._epoch
+
+    async def append(self, proposal: Proposal) -> Commit | Conflict:
+        check(proposal)
+        await self._turn()
+        game = self._games.get(proposal.game_id)
+        head = len(game.records) if game else 0
+        if head != proposal.expected_head:
+            return Conflict(head)
+        if not proposal.records:
+            return Commit(proposal)
+        if game is None:
+            code = proposal.summary.join_code
+            if code in self._join_codes:
+                return Conflict(0)
+            if code:
+                self._join_codes[code] = proposal.game_id
+            game = self._games[proposal.game_id] = _Game(proposal.summary)
+        game.records.extend(proposal.records)
+        game.timers = tuple(proposal.timers)
+        game.summary = proposal.summary._replace(
+            join_code=game.summary.join_code, create_ms=game.summary.create_ms
+        )
+        self._feed.extend((proposal.game_id, record) for record in proposal.records)
+        return Commit(proposal)
+
+    async def read(self, game_id: str, after: int = 0) -> AsyncIterator[Sequence[Record]]:
+        while True:
+            await self._turn()
+            game = self._games.get(game_id)
+            page = game.records[after : after + _PAGE] if game else []
+            if not page:
+                return
+            yield page
+            after += len(page)
+
+    async def head(self, game_id: str) -> int:
+        await self._turn()
+        game = self._games.get(game_id)
+        return len(game.records) if game else 0
+
+    async def resolve(self, join_code: str) -> str | None:
+        await self._turn()
+        return self._join_codes.get(join_code)
+
+    async def scan(self, cursor: str = "") -> AsyncIterator[Sequence[FeedRecord]]:
+        await self._turn()
+        end = len(self._feed)
+        position = decode_cursor(self._epoch, cursor, end)
+        while position < end:
+            page = self._feed[position : min(position + _PAGE, end)]
+            yield [
+                FeedRecord(encode_cursor(self._epoch, number), game_id, record)
+                for number, (game_id, record) in enumerate(page, position + 1)
+            ]
+            position += len(page)
+            await self._turn()
+
+    async def games(self, after: str = "", limit: int = 100) -> Sequence[GameRow]:
+        await self._turn()
+        found = sorted(game_id for game_id in self._games if game_id > after)[:limit]
+        games = ((game_id, self._games[game_id]) for game_id in found)
+        return [GameRow(game_id, len(game.records), game.summary) for game_id, game in games]
+
+    async def due(self, until_ms: int, limit: int = 100) -> Sequence[tuple[str, Timer]]:
+        await self._turn()
+        found = [
+            (game_id, timer)
+            for game_id, game in self._games.items()
+            for timer in game.timers
+            if timer.due_ms <= until_ms
+        ]
+        found.sort(key=lambda row: (row[1].due_ms, row[0], row[1].kind, row[1].round_id))
+        return found[:limit]
+
+    async def close(self) -> None:
+        self._closed = True
+
+    async def _turn(self) -> None:
+        """Let others run, as every log does that waits for a disk."""
+        if not self._closed:
+            await asyncio.sleep(0)
+        if self._closed:
+            raise LogUnavailable("The log is closed", definite=True)

@@ -1,0 +1,160 @@
+"""All that is particular to SQLite: the file, its connections, and what they must promise."""
+
+import os
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from sqlalchemy import URL, Connection, Engine, NullPool, QueuePool, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+
+from planning_poker_server.eventlog.port import LogError, LogUnavailable
+
+_DRIVERS: Final = ("sqlite", "sqlite+pysqlite")
+_FULL: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteFile:
+    """A database file that exists."""
+
+    path: Path
+    device: int
+    inode: int
+
+    @classmethod
+    def at(cls, url: str) -> "SqliteFile":
+        """Find or create the file of this URL, with the folders above it.
+
+        What is created is for the server's own user; what is there keeps its
+        mode. Raises LogError for a URL that names no file of SQLite, OSError
+        where the file cannot be made.
+        """
+        path = _path(url).absolute()
+        for folder in reversed(path.parents):
+            if not folder.exists():
+                folder.mkdir(mode=0o750, exist_ok=True)
+        # SQLite would create it readable for all, and gives -wal and -shm the same mode.
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            status = os.fstat(descriptor)
+        finally:
+            os.close(descriptor)
+        return cls(path, status.st_dev, status.st_ino)
+
+    def check(self) -> None:
+        """Raise LogUnavailable if the path leads elsewhere by now.
+
+        SQLite would go on in the deleted file, and all that it commits there is lost.
+        """
+        try:
+            status = self.path.stat()
+        except OSError as error:
+            raise LogUnavailable("The database file is gone", definite=True) from error
+        if (status.st_dev, status.st_ino) != (self.device, self.inode):
+            raise LogUnavailable("The database file was replaced", definite=True)
+
+    def writer(self, busy_timeout_ms: int) -> Engine:
+        """For the one thread that writes: every transaction takes the lock at its beginning."""
+        engine = create_engine(
+            self._url(),
+            poolclass=NullPool,
+            connect_args=_arguments(busy_timeout_ms),
+            hide_parameters=True,
+        )
+        event.listen(engine, "connect", _prepare_writer)
+        event.listen(engine, "begin", _begin_immediate)
+        return engine
+
+    def readers(self, busy_timeout_ms: int, count: int) -> Engine:
+        """For `count` threads that only read, each transaction seeing one moment."""
+        engine = create_engine(
+            self._url(),
+            poolclass=QueuePool,
+            pool_size=count,
+            max_overflow=0,
+            connect_args=_arguments(busy_timeout_ms),
+            hide_parameters=True,
+        )
+        event.listen(engine, "connect", _prepare_reader)
+        event.listen(engine, "begin", _begin)
+        return engine
+
+    def _url(self) -> URL:
+        # mode=rw: a file that vanished is an error, never a new and empty log.
+        return URL.create(
+            "sqlite", database=f"file:{quote(str(self.path))}", query={"mode": "rw", "uri": "true"}
+        )
+
+
+def _path(url: str) -> Path:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        # Not chained: the cause quotes the URL, and a URL may hold a password.
+        raise LogError("The database URL cannot be read") from None
+    if parsed.drivername not in _DRIVERS:
+        raise LogError("The database URL must begin with sqlite:/// or be memory:")
+    if parsed.query or not parsed.database or parsed.database.startswith((":memory:", "file:")):
+        raise LogError("The database URL must be sqlite:/// and the path of a file")
+    return Path(parsed.database)
+
+
+def verify(connection: Connection) -> None:
+    """Raise LogError unless what this connection commits survives a power cut.
+
+    Asks the connection itself: SQLite accepts settings that it then ignores,
+    such as WAL on a file system without shared memory.
+    """
+    if _pragma(connection, "journal_mode") != "wal":
+        raise LogError("The database does not keep a write-ahead log here; use a local file system")
+    if _pragma(connection, "synchronous") < _FULL:
+        raise LogError("The database does not wait for the disk before it commits")
+    if _pragma(connection, "foreign_keys") != 1:
+        raise LogError("The database does not enforce its foreign keys")
+
+
+def last_position(connection: Connection) -> int:
+    """The highest position ever given to a record, purged ones included."""
+    found = connection.exec_driver_sql("SELECT seq FROM sqlite_sequence WHERE name = 'events'")
+    return int(found.scalar() or 0)
+
+
+def _pragma(connection: Connection, name: str) -> Any:
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, sqlite3.Connection):
+        raise TypeError("not a connection of SQLite")
+    return driver.execute(f"PRAGMA {name}").fetchone()[0]
+
+
+def _arguments(busy_timeout_ms: int) -> dict[str, Any]:
+    # Transactions are begun here, not by the driver, which would not begin one
+    # before a SELECT or a SAVEPOINT. A connection is used by one thread at a time.
+    return {
+        "isolation_level": None,
+        "check_same_thread": False,
+        "timeout": busy_timeout_ms / 1_000,
+    }
+
+
+def _prepare_writer(driver: sqlite3.Connection, _record: object) -> None:
+    driver.execute("PRAGMA journal_mode = WAL")
+    driver.execute("PRAGMA synchronous = FULL")
+    # Where fsync does not reach the platter (macOS); nothing elsewhere.
+    driver.execute("PRAGMA fullfsync = ON")
+    driver.execute("PRAGMA checkpoint_fullfsync = ON")
+    driver.execute("PRAGMA foreign_keys = ON")
+
+
+def _prepare_reader(driver: sqlite3.Connection, _record: object) -> None:
+    driver.execute("PRAGMA query_only = ON")
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")

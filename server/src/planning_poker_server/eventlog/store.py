@@ -1,0 +1,227 @@
+"""The writer's half of a SQL log: one transaction for many games."""
+
+import secrets
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import (
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    ProgrammingError,
+    SQLAlchemyError,
+)
+
+from planning_poker_server.eventlog.migrate import migrate
+from planning_poker_server.eventlog.port import (
+    Commit,
+    Conflict,
+    GameCorrupt,
+    LogError,
+    LogUnavailable,
+    Proposal,
+)
+from planning_poker_server.eventlog.queries import as_version
+from planning_poker_server.eventlog.scheduled import Scheduled
+from planning_poker_server.eventlog.sqlite import SqliteFile, verify
+from planning_poker_server.eventlog.statements import ReadStatements, WriteStatements
+from planning_poker_server.eventlog.writer import Outcome
+
+# What says that a proposal cannot be stored, not that the database cannot store.
+_REFUSED: Final = (
+    IntegrityError,
+    DataError,
+    InterfaceError,
+    ProgrammingError,
+    OverflowError,
+    TypeError,
+    ValueError,
+)
+
+
+class SqlStore:
+    """Commits batches of proposals. Used by one thread only."""
+
+    def __init__(self, file: SqliteFile, busy_timeout_ms: int) -> None:
+        self.epoch = ""
+        """What tells this log from any other; known once it is open."""
+        self._file = file
+        self._engine = file.writer(busy_timeout_ms)
+        self._write = WriteStatements(self._engine.dialect)
+        self._read = ReadStatements(self._engine.dialect)
+        self._connection: Connection | None = None
+        self._scheduled = Scheduled()
+        self.doubtful: frozenset[str] = frozenset()
+        """Games of which a COMMIT failed and none has succeeded since; read by other threads."""
+
+    def open(self) -> None:
+        """Migrate, and find or found the log. Raises LogError, LogUnavailable."""
+        try:
+            connection = self._ready()
+            connection.begin()
+        except SQLAlchemyError as error:
+            raise _unopened(error) from error
+        try:
+            migrate(connection)
+            epoch = connection.exec_driver_sql(self._read.epoch).scalar()
+            if epoch is None:
+                epoch = secrets.token_hex(8)
+                connection.exec_driver_sql(self._write.found, (epoch, 0))
+            connection.commit()
+        except SQLAlchemyError as error:
+            raise _unopened(error) from error
+        self.epoch = str(epoch)
+
+    def close(self) -> None:
+        """Release the connection; what is not committed is rolled back."""
+        self._drop()
+        self._engine.dispose()
+
+    def commit(self, proposals: Sequence[Proposal]) -> Sequence[Outcome]:
+        """One outcome for each proposal, all in one transaction.
+
+        A conflict, or a proposal that cannot be stored, is its own outcome
+        only. One without records asks for nothing but that the commit succeeds.
+        Raises LogUnavailable where nothing could be committed; the next call
+        begins with a new connection.
+        """
+        try:
+            connection = self._ready()
+            outcomes = self._together(connection, proposals) or [
+                self._alone(connection, proposal) for proposal in proposals
+            ]
+            if self.doubtful:
+                connection.exec_driver_sql(self._write.settle)
+        except Exception as error:
+            self._drop()
+            if isinstance(error, LogUnavailable):
+                raise
+            raise LogUnavailable("The log cannot be written now", definite=True) from error
+        try:
+            connection.commit()
+        except Exception as error:
+            self._drop()
+            self.doubtful |= {proposal.game_id for proposal in proposals}
+            raise LogUnavailable("The log may not have been written", definite=False) from error
+        self.doubtful = frozenset()
+        self._scheduled.committed(
+            outcome.proposal for outcome in outcomes if isinstance(outcome, Commit)
+        )
+        return outcomes
+
+    def _ready(self) -> Connection:
+        self._file.check()
+        if self._connection is None:
+            connection = self._engine.connect()
+            try:
+                verify(connection)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
+        return self._connection
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            # Not rolled back: a connection that just failed may fail at that too.
+            connection.invalidate()
+            connection.close()
+
+    def _together(
+        self, connection: Connection, proposals: Sequence[Proposal]
+    ) -> Sequence[Outcome] | None:
+        """All of them by few statements; None, with nothing written, if one stands out."""
+        if len({proposal.game_id for proposal in proposals}) == len(proposals):
+            try:
+                if self._append(connection, proposals):
+                    return [Commit(proposal) for proposal in proposals]
+            except _REFUSED:
+                pass  # found again, and told, by the one that it is about
+            connection.rollback()
+        return None
+
+    def _alone(self, connection: Connection, proposal: Proposal) -> Outcome:
+        """The outcome of one proposal, which leaves no trace of it unless it is a Commit."""
+        refused: Exception | None = None
+        savepoint = connection.begin_nested()
+        try:
+            if self._append(connection, [proposal]):
+                savepoint.commit()
+                return Commit(proposal)
+        except _REFUSED as error:
+            refused = error
+        savepoint.rollback()
+        return self._why_not(connection, proposal, refused)
+
+    def _why_not(
+        self, connection: Connection, proposal: Proposal, refused: Exception | None
+    ) -> Conflict | LogError:
+        try:
+            head = self._head(connection, proposal.game_id)
+        except GameCorrupt as error:
+            return error
+        if head != proposal.expected_head or self._is_code_taken(connection, proposal):
+            return Conflict(head)
+        told = LogError("The log cannot store these records")
+        told.__cause__ = refused
+        return told
+
+    def _append(self, connection: Connection, proposals: Sequence[Proposal]) -> bool:
+        """Write all of them; False, with rows to be rolled back, if a head is another one."""
+        if not self._advance(connection, proposals):
+            return False
+        records = [
+            (proposal.game_id, record.version, record.event, record.sealed)
+            for proposal in proposals
+            for record in proposal.records
+        ]
+        if records:
+            connection.exec_driver_sql(self._write.record, records)
+        self._schedule(connection, proposals)
+        return True
+
+    def _advance(self, connection: Connection, proposals: Sequence[Proposal]) -> bool:
+        created, moved = [], []
+        for proposal in proposals:
+            game_id, before, summary = proposal.game_id, proposal.expected_head, proposal.summary
+            head = before + len(proposal.records)
+            _, name, phase, create_ms, update_ms = summary
+            if not proposal.records:
+                continue
+            if before == 0:
+                code = summary.join_code or None
+                created.append((game_id, head, code, name, phase, create_ms, update_ms))
+            else:
+                moved.append((head, name, phase, update_ms, game_id, before))
+        if created:
+            connection.exec_driver_sql(self._write.create, created)
+        if not moved:
+            return True
+        return connection.exec_driver_sql(self._write.advance, moved).rowcount == len(moved)
+
+    def _schedule(self, connection: Connection, proposals: Sequence[Proposal]) -> None:
+        changed = [p for p in proposals if p.records and self._scheduled.differs(p)]
+        stale = [(p.game_id,) for p in changed if p.expected_head > 0]
+        rows = [(p.game_id, *timer) for p in changed for timer in p.timers]
+        if stale:
+            connection.exec_driver_sql(self._write.unschedule, stale)
+        if rows:
+            connection.exec_driver_sql(self._write.schedule, rows)
+
+    def _is_code_taken(self, connection: Connection, proposal: Proposal) -> bool:
+        if proposal.expected_head > 0:
+            return False
+        found = connection.exec_driver_sql(self._read.resolve, (proposal.summary.join_code,))
+        return found.scalar() is not None
+
+    def _head(self, connection: Connection, game_id: str) -> int:
+        return as_version(connection.exec_driver_sql(self._read.head, (game_id,)).scalar())
+
+
+def _unopened(error: SQLAlchemyError) -> LogError:
+    if isinstance(error, OperationalError):
+        return LogUnavailable("The database cannot be opened now", definite=True)
+    return LogError("The database is not one of this service, or is damaged")
