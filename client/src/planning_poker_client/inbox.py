@@ -1,7 +1,7 @@
 """One game as this client follows it: events applied once and in order, and acknowledged. Pure."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import planningpoker.v1 as pb
 from planning_poker_client.changes import Change, Item, Resynced
@@ -24,6 +24,21 @@ class Received(NamedTuple):
     """True: something is missing or does not fit; the game is to be attached again."""
 
 
+class HeldSeat(NamedTuple):
+    """A seat that this client can prove."""
+
+    secret: bytes
+    since: int
+    """Version at which the server took the proof."""
+
+    def __repr__(self) -> str:
+        return f"HeldSeat(since={self.since})"
+
+
+# Events after which a secret proves its seat no longer.
+_UNSEATING: Final = frozenset({"player_left", "player_removed", "seat_reset"})
+
+
 class Inbox:
     """The view of one game, what is known beside it, and what is still to be acknowledged.
 
@@ -32,8 +47,8 @@ class Inbox:
 
     def __init__(self, snapshot: pb.Game) -> None:
         self.view = GameView.from_game(snapshot)
-        self.seats: dict[str, bytes] = {}
-        """Player id → secret of the seats held here."""
+        self.seats: dict[str, HeldSeat] = {}
+        """The seats held here, by player id."""
         self.seat_states: dict[str, pb.SeatState] = {}
         self.present: set[str] = set()
         """Ids of the connected players."""
@@ -130,8 +145,8 @@ class Inbox:
             after_version=after,
             after_correlation_id=self._last_correlation_id,
             seats=[
-                pb.Seat(player_id=player_id, seat_secret=secret)
-                for player_id, secret in self.seats.items()
+                pb.Seat(player_id=player_id, seat_secret=seat.secret)
+                for player_id, seat in self.seats.items()
             ],
         )
 
@@ -147,6 +162,8 @@ class Inbox:
         self._last_correlation_id = event.correlation_id
         self._unacknowledged += 1
         name = event.WhichOneof("event") or ""
+        if name in _UNSEATING:
+            self._unseat(getattr(event, name).player_id, event.version)
         at_once = name in CRITICAL_EVENTS or self._unacknowledged >= pace.every_events
         self._acknowledge(event.version, now if at_once else now + pace.within)
         return Change(event.version, name, event)
@@ -159,6 +176,11 @@ class Inbox:
         self.seat_states.clear()
         self._acknowledge(snapshot.version, now + pace.within)
         return (Resynced(before, snapshot.version),) if before != snapshot.version else ()
+
+    def _unseat(self, player_id: str, version: int) -> None:
+        seat = self.seats.get(player_id)
+        if seat is not None and seat.since < version:
+            del self.seats[player_id]
 
     def _note_round(self) -> None:
         if self.view.round is not None:

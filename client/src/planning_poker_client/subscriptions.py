@@ -9,7 +9,7 @@ import planningpoker.v1 as pb
 from planning_poker_client.answers import own_vote
 from planning_poker_client.changes import Receipt
 from planning_poker_client.errors import CommandRefused, GameDetached
-from planning_poker_client.inbox import AckPace, Inbox
+from planning_poker_client.inbox import AckPace, HeldSeat, Inbox
 from planning_poker_client.inflight import InFlight, Request
 from planning_poker_client.notices import Ended, Notice, Resuming, Settled, Told
 
@@ -210,7 +210,7 @@ class Subscriptions:
         self._requests.pop(request.correlation_id)
         for seat in request.sent_as.seats if request.sent_as else ():
             if seat.player_id in attached.player_ids:
-                inbox.seats[seat.player_id] = seat.seat_secret
+                inbox.seats[seat.player_id] = HeldSeat(seat.seat_secret, attached.head_version)
             else:
                 inbox.seats.pop(seat.player_id, None)
         if attached.HasField("snapshot") or attached.head_version <= inbox.view.version:
@@ -231,7 +231,8 @@ class Subscriptions:
         if inbox is None:
             return
         if request.attached and receipt.player_id:
-            inbox.seats[receipt.player_id] = request.seat_secret
+            seat = HeldSeat(request.seat_secret, receipt.version)
+            inbox.seats[receipt.player_id] = seat
         own = own_vote(request, receipt)
         if own is not None:
             inbox.seat_state(own)
@@ -254,8 +255,6 @@ class Subscriptions:
         self, detached: pb.Detached, request: Request | None, now: float
     ) -> Sequence[Notice]:
         """A game is followed no longer, or an Attach was refused."""
-        if detached.reason == pb.DETACH_REASON_REQUESTED:
-            return ()
         if request is not None and not request.is_command:
             self._requests.pop(request.correlation_id)
             if not request.resumes:
@@ -263,15 +262,25 @@ class Subscriptions:
         game_id = request.game if request is not None else detached.game_id
         inbox = self.games.get(game_id)
         if inbox is None:
-            return ()
+            return ()  # as it was asked to
         reason = _reason(detached)
         if detached.next_step == pb.NEXT_STEP_REJOIN:
             inbox.distrust()
-        if detached.next_step in (pb.NEXT_STEP_RESUME, pb.NEXT_STEP_REJOIN):
+        if detached.next_step != pb.NEXT_STEP_STOP or self._others(inbox, detached):
             retry_after = detached.retry_delay.ToTimedelta().total_seconds()
             return self.resume(game_id, now, f"detached as {reason}", retry_after)
         self._drop(game_id)
         return (Ended(game_id, GameDetached(detached.message, reason)),)
+
+    def _others(self, inbox: Inbox, detached: pb.Detached) -> bool:
+        """Whether the game goes on without the seat that left, or whose proof was refused."""
+        for player_id in detached.refusal.player_ids:
+            inbox.seats.pop(player_id, None)
+        left = detached.reason == pb.DETACH_REASON_REQUESTED
+        holders = self._holders.get(inbox.view.game_id, Counter())
+        return (left or bool(detached.refusal.player_ids)) and any(
+            not player_id or player_id in inbox.seats for player_id in holders
+        )
 
     def event_batch(self, batch: pb.EventBatch, now: float) -> Sequence[Notice]:
         """The next events of a game, or a snapshot instead."""
