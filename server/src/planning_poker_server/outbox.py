@@ -22,7 +22,12 @@ class Outbox:
     """What one stream still has to be told of one game."""
 
     def __init__(
-        self, room: Room, seats: Mapping[str, bytes], begin: Attachment, limits: StreamSettings
+        self,
+        room: Room,
+        seats: Mapping[str, bytes],
+        begin: Attachment,
+        limits: StreamSettings,
+        replaced: "Outbox | None" = None,
     ) -> None:
         self.room = room
         self.seats = dict(seats)
@@ -31,6 +36,8 @@ class Outbox:
         self.acknowledged = begin.after if begin.snapshot is None else 0
         self.slow = False
         """Set when the subscriber fell behind twice: it is to be detached."""
+        # What the replaced subscription has sent may still be acknowledged.
+        self._sent_before = max(replaced.sent, replaced._sent_before) if replaced else 0
         self._limits = limits
         self._replay_through = begin.head
         self._unacknowledged: deque[tuple[int, int]] = deque()
@@ -62,21 +69,30 @@ class Outbox:
 
     def _next_events(self, now_ms: int) -> bytes | None:
         room = self.room
-        waiting = room.head - max(self.sent, self._replay_through)
-        if waiting > self._limits.max_outbox_frames or not room.reaches(self.sent):
+        events = self._limits.window_events - (self.sent - self._window_start())
+        size = self._limits.window_bytes - self._unacknowledged_bytes
+        held = events <= 0 or size <= 0
+        if not room.reaches(self.sent) or self._overflows(held=held):
             if self._snapshot_version > self.acknowledged:
                 self.slow = True
                 return None
             return self._collapse(now_ms)
-        events = self._limits.window_events - (self.sent - self._window_start())
-        size = self._limits.window_bytes - self._unacknowledged_bytes
-        if events <= 0 or size <= 0:
+        if held:
             return None
+        if self.sent < self._replay_through:
+            events = min(events, self._replay_through - self.sent)
         last, frame = room.frame(self.sent, events, size, now_ms, self._replay_through)
         self._unacknowledged.append((last, len(frame)))
         self._unacknowledged_bytes += len(frame)
         self.sent = last
         return frame
+
+    def _overflows(self, *, held: bool) -> bool:
+        """Whether too much waits; what was missing at the beginning does not count."""
+        since = max(self.sent, self._replay_through)
+        if self.room.head - since > self._limits.max_outbox_frames:
+            return True
+        return held and self.room.waiting_bytes(since) > self._limits.max_outbox_bytes
 
     def _window_start(self) -> int:
         return max(self.acknowledged, self._snapshot_version)
@@ -106,9 +122,9 @@ class Outbox:
 
         Raises AckAhead above what was sent.
         """
-        if version > self.sent:
+        if version > max(self.sent, self._sent_before):
             raise AckAhead
-        self.acknowledged = max(self.acknowledged, version)
+        self.acknowledged = max(self.acknowledged, min(version, self.sent))
         while self._unacknowledged and self._unacknowledged[0][0] <= version:
             self._unacknowledged_bytes -= self._unacknowledged.popleft()[1]
 

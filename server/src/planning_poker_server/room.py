@@ -291,6 +291,10 @@ class Room:
         """Whether a subscriber at `version` can go on with events."""
         return version == self.head or self._tail.holds(version + 1)
 
+    def waiting_bytes(self, version: int) -> int:
+        """Bytes of the events behind `version`, which the room reaches."""
+        return self._tail.size_after(version)
+
     def frame(
         self, after: int, max_events: int, max_bytes: int, now_ms: int, replay_through: int
     ) -> tuple[int, bytes]:

@@ -3,7 +3,10 @@
 from collections import deque
 from collections.abc import Sequence
 from itertools import islice
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+# A thousand large stories, edited one by one, must not fill the memory.
+_MAX_BYTES: Final = 4 << 20
 
 
 class TailEvent(NamedTuple):
@@ -15,13 +18,21 @@ class TailEvent(NamedTuple):
 
 
 class Tail:
-    """The last `capacity` events in order, without a hole."""
+    """The last `capacity` events in order, without a hole; fewer where they are large."""
 
-    def __init__(self, capacity: int) -> None:
-        self._events: deque[TailEvent] = deque(maxlen=capacity)
+    def __init__(self, capacity: int, max_bytes: int = _MAX_BYTES) -> None:
+        self._events: deque[TailEvent] = deque()
+        self._capacity = capacity
+        self._max_bytes = max_bytes
+        self._size = 0
 
     def append(self, event: TailEvent) -> None:
-        self._events.append(event)
+        """Keep the next event; the newest one is always kept."""
+        events = self._events
+        events.append(event)
+        self._size += len(event.encoded)
+        while len(events) > 1 and (len(events) > self._capacity or self._size > self._max_bytes):
+            self._size -= len(events.popleft().encoded)
 
     @property
     def first_version(self) -> int:
@@ -35,6 +46,11 @@ class Tail:
     def at(self, version: int) -> TailEvent:
         """The event of a version that is held."""
         return self._events[version - self.first_version]
+
+    def size_after(self, version: int) -> int:
+        """Bytes of the events behind `version`, of which all are held."""
+        start = version + 1 - self.first_version
+        return sum(len(event.encoded) for event in islice(self._events, start, None))
 
     def after(self, version: int, max_events: int, max_bytes: int) -> Sequence[TailEvent]:
         """Events behind `version` up to both limits, at least one if there is any."""

@@ -139,9 +139,14 @@ def starting(seat: str = "Ada", player_id: str = "p1", correlation_id: str = "")
 
 
 def vote(
-    seat: str, player_id: str, card: str, correlation_id: str = "", round_id: str = "r1"
+    seat: str,
+    player_id: str,
+    card: str,
+    correlation_id: str = "",
+    round_id: str = "r1",
+    comment: str = "",
 ) -> Ticket:
-    body = pb.SubmitVote(round_id=round_id, card=card)
+    body = pb.SubmitVote(round_id=round_id, card=card, comment=comment)
     command = pb.Command(game_id=GAME_ID, player_id=player_id, submit_vote=body)
     return ticket(command, seat, correlation_id)
 

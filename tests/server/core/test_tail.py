@@ -64,3 +64,16 @@ def test_one_event_larger_than_the_limit_is_still_given() -> None:
 def test_an_empty_tail_holds_nothing() -> None:
     assert not Tail(10).holds(0)
     assert not Tail(10).holds(1)
+
+
+def test_large_events_push_out_the_oldest_but_never_the_newest() -> None:
+    tail = Tail(capacity=10, max_bytes=100)
+    for version, size in enumerate((40, 40, 40, 500), start=1):
+        tail.append(TailEvent(version, b"x" * size, ""))
+        assert tail.holds(version)
+        assert tail.first_version == (1, 1, 2, 4)[version - 1]
+
+
+def test_it_knows_how_much_waits_behind_a_version() -> None:
+    tail, _ = filled([1, 10, 100, 1_000], capacity=3)
+    assert [tail.size_after(version) for version in (1, 2, 3, 4)] == [1_110, 1_100, 1_000, 0]
