@@ -62,6 +62,13 @@ def envelope(correlation_id: str | None = None, **payload: Any) -> pb.ClientEnve
     )
 
 
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Wait for what nobody is told of."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
 class Stream:
     """One call of Play.
 
