@@ -57,9 +57,8 @@ def new_secret() -> bytes:
 
 def envelope(correlation_id: str | None = None, **payload: Any) -> pb.ClientEnvelope:
     """An envelope of the protocol's version around a payload, named as in the contract."""
-    return pb.ClientEnvelope(
-        version=1, correlation_id=new_id() if correlation_id is None else correlation_id, **payload
-    )
+    given = new_id() if correlation_id is None else correlation_id
+    return pb.ClientEnvelope(version=1, correlation_id=given, **payload)
 
 
 async def eventually(condition: Callable[[], bool]) -> None:
