@@ -75,17 +75,17 @@ def enum_problem(value: int, known: Iterable[int], field: str) -> pb.Refusal | N
 
 
 def duration_problem(
-    value: Duration, field: str, bounds: tuple[int, int], *, or_zero: bool = True
+    value: Duration, field: str, bounds: tuple[int, int], what: str = ""
 ) -> pb.Refusal | None:
-    """A duration within `bounds`, in ms and inclusive; with `or_zero` also none at all."""
+    """A duration within `bounds`, in ms and inclusive, or none at all."""
     lowest, highest = bounds
     nanos = value.seconds * 1_000 * _NANOS_PER_MS + value.nanos
-    if lowest * _NANOS_PER_MS <= nanos <= highest * _NANOS_PER_MS or (or_zero and nanos == 0):
+    if lowest * _NANOS_PER_MS <= nanos <= highest * _NANOS_PER_MS or nanos == 0:
         return None
-    zero = "0 or " if or_zero and lowest > 0 else ""
+    zero = "0, or " if lowest else ""
     message = (
-        f"The {field.replace('_', ' ')} must be {zero}"
-        f"{lowest / 1_000:,g} to {highest / 1_000:,.0f} seconds."
+        f"The {what or field.replace('_', ' ')} must be {zero}"
+        f"{lowest // 1_000:,} to {highest // 1_000:,} seconds."
     )
     return bad_value(field, message)
 

@@ -25,7 +25,7 @@ def create_game(case: Case) -> Decision:
         _name_and_settings_problem(create.display_name, create.settings)
         or _passcode_problem(create.passcode)
         or _labels_problem(create)
-        or duration_problem(create.ttl, "ttl", limits.GAME_TTL_MS)
+        or duration_problem(create.ttl, "ttl", limits.GAME_TTL_MS, "lifetime")
         or _manager_problem(case)
     )
     if refusal:

@@ -87,7 +87,7 @@ def _cards_problem(deck: pb.Deck) -> pb.Refusal | None:
     values = list(decks.numbers(deck).values())
     if deck.scale == pb.DECK_SCALE_NUMERIC and not values:
         return bad_value("cards", "A numeric deck needs a card with a value; or make it ordinal.")
-    if values != sorted(values):
+    if deck.scale != pb.DECK_SCALE_ORDINAL and values != sorted(values):
         return bad_value("cards", "The cards stand in their order: give the lowest value first.")
     return None
 

@@ -111,7 +111,7 @@ def facilitators_only(case: Case, deed: str) -> pb.Refusal:
     """The refusal of what is left to facilitators, which names them."""
     facilitators = [player for player in case.view.players.values() if player.facilitator]
     ask = f"ask {names(facilitators)}" if facilitators else "ask who opened it"
-    message = f"In this game only facilitators {deed}: {ask}."
+    message = f"In this game only facilitators may {deed}; {ask}."
     return refuse(pb.REASON_NOT_A_FACILITATOR, message)
 
 

@@ -79,7 +79,7 @@ def _story_in_new_round(story: pb.Story | None) -> pb.Story | None:
 def set_deadline(case: Case) -> Decision:
     change = case.command.set_deadline
     refusal = round_problem(case, change.round_id) or duration_problem(
-        change.remaining, "remaining", limits.ROUND_DURATION_MS
+        change.remaining, "remaining", limits.ROUND_DURATION_MS, "remaining time"
     )
     if refusal:
         return refusal
