@@ -8,9 +8,10 @@ import filecmp
 import shutil
 import sys
 import tempfile
-from importlib import import_module, resources
+from importlib import resources
 from pathlib import Path
 
+from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 from grpc_tools import protoc
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,9 +30,11 @@ def generate(target: Path) -> None:
     sources = sorted(str(p.relative_to(PROTOS)) for p in PROTOS.rglob("*.proto"))
     services = [s for s in sources if s.endswith("service.proto")]
     include = [f"-I{PROTOS}", f"-I{resources.files('grpc_tools') / '_proto'}"]
-    run([*include, f"--python_out={target}", f"--mypy_out={target}", *sources])
-    run([*include, f"--grpc_python_out={target}", f"--mypy_grpc_out={target}", *services])
-    write_packages(target)
+    run([*include, f"--python_out={target}", f"--mypy_out=quiet:{target}", *sources])
+    run([*include, f"--grpc_python_out={target}", f"--mypy_grpc_out=quiet:{target}", *services])
+    with tempfile.NamedTemporaryFile() as described:
+        run([*include, f"--descriptor_set_out={described.name}", *sources])
+        write_packages(target, FileDescriptorSet.FromString(Path(described.name).read_bytes()))
 
 
 def run(arguments: list[str]) -> None:
@@ -46,34 +49,33 @@ def run(arguments: list[str]) -> None:
         raise SystemExit("protoc failed; see above")
 
 
-def write_packages(target: Path) -> None:
+def write_packages(target: Path, described: FileDescriptorSet) -> None:
     """One import for all messages of a package: `import planningpoker.v1 as pb`."""
-    # First, since a package without a file of its own would lose against the
-    # installed one, and the names would be those of yesterday.
     for parent, docstring in PARENTS.items():
         text = f'"""{docstring}"""\n'
         (target / parent / "__init__.py").write_text(text, encoding="utf-8")
-    sys.path.insert(0, str(target))
     for package in PACKAGES:
         folder = target / package.replace(".", "/")
         lines = [HEADER.format(path=package.replace(".", "/")), ""]
         names: list[str] = []
-        for module in sorted(p.stem for p in folder.glob("*_pb2.py")):
-            public = public_names(f"{package}.{module}")
+        for file in sorted(described.file, key=lambda each: each.name):
+            public = public_names(file) if file.package == package else []
             names += public
             if public:
+                module = f"{package}.{Path(file.name).stem}_pb2"
                 imports = "".join(f"    {name} as {name},\n" for name in public)
-                lines.append(f"from {package}.{module} import (\n{imports})")
+                lines.append(f"from {module} import (\n{imports})")
         exports = "".join(f'    "{name}",\n' for name in sorted(names))
         lines.append(f"\n__all__ = [\n{exports}]\n")
         (folder / "__init__.py").write_text("\n".join(lines), encoding="utf-8")
         (folder / "py.typed").touch()
 
 
-def public_names(module: str) -> list[str]:
-    descriptor = import_module(module).DESCRIPTOR
-    values = [v.name for e in descriptor.enum_types_by_name.values() for v in e.values]
-    return sorted([*descriptor.message_types_by_name, *descriptor.enum_types_by_name, *values])
+def public_names(file: FileDescriptorProto) -> list[str]:
+    """Messages, enums and the values of these, as protoc understood the file."""
+    values = [value.name for enum in file.enum_type for value in enum.value]
+    messages = [message.name for message in file.message_type]
+    return sorted([*messages, *(enum.name for enum in file.enum_type), *values])
 
 
 def files(folder: Path) -> set[Path]:
