@@ -77,6 +77,8 @@ class Audience:
 
     def attach(self, stream: Stream, request: AttachRequest, proven_passcode: bytes) -> None:
         """Subscribe a stream from the version it asks for, with the seats it proves."""
+        if _is_over(stream.session):
+            return
         attach = request.attach
         refusal = self._bad_attach(attach, proven_passcode)
         if refusal is not None:
@@ -106,7 +108,9 @@ class Audience:
         seat_hash = self._room.state.seat_hash(player_id)
         # A repeated answer is given to whoever proved to be its sender; the
         # seat may have got another secret since.
-        if stream.session.ending or not seat_hash or seat_hash != answer.ticket.actor.seat_hash:
+        if _is_over(stream.session) or not seat_hash:
+            return
+        if seat_hash != answer.ticket.actor.seat_hash:
             return
         outbox = self._subscribers.get(stream)
         hashes = {**(outbox.seats if outbox else {}), player_id: seat_hash}
@@ -260,6 +264,11 @@ class Audience:
     def timer(self) -> int | None:
         """When `expire` or `announce_presence` has something to do, in ms; None: never."""
         return self._leases.timer()
+
+
+def _is_over(session: Session) -> bool:
+    """Whether nobody would ever unsubscribe this session's stream again."""
+    return session.gone or session.ending is not None
 
 
 def answer_all(audience: Audience, answers: Iterable[Answer], now_ms: int) -> None:

@@ -5,14 +5,14 @@
 protocol ends the session.
 """
 
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from google.protobuf.message import Message
 
 import planningpoker.v1 as pb
 from planning_poker_server import ids, wire
+from planning_poker_server.answers import Answers
 from planning_poker_server.domain.digest import digest
 from planning_poker_server.domain.refusals import refuse
 from planning_poker_server.envelopes import (
@@ -34,6 +34,10 @@ from planning_poker_server.settings import StreamSettings
 
 _REQUESTED = pb.DETACH_REASON_REQUESTED
 
+# While this many frames wait to be written, nothing more is read: a client
+# that does not read its answers is slowed down by its own flow control.
+_MAX_WAITING: Final = 128
+
 
 class CommandRequest(NamedTuple):
     """A command to be decided; the answer goes to `Session.answer` under `serial`."""
@@ -45,12 +49,20 @@ class CommandRequest(NamedTuple):
     digest: bytes
     attach: bool
 
+    def __repr__(self) -> str:
+        """Without the command, which may hold a card or a secret."""
+        return f"<CommandRequest {self.correlation_id}>"
+
 
 class AttachRequest(NamedTuple):
     """A game to be followed; the answer goes to `attached` or `attach_refused`."""
 
     attach: pb.Attach
     correlation_id: str
+
+    def __repr__(self) -> str:
+        """Without the seats, which hold secrets."""
+        return f"<AttachRequest {self.correlation_id!r}>"
 
 
 class DetachRequest(NamedTuple):
@@ -65,6 +77,7 @@ Request: TypeAlias = CommandRequest | AttachRequest | DetachRequest
 class _Unanswered(NamedTuple):
     correlation_id: str
     game: str
+    attach: bool
     deadline_ms: int
 
 
@@ -85,6 +98,8 @@ class Session:
         self.instance_id = ""
         self.ending: pb.Refusal | None = None
         """Why the stream ends, once it does."""
+        self.gone = False
+        """Set when there is no stream any more: nothing may begin to follow a game for it."""
         self.subscriptions: dict[str, Outbox] = {}
         self.dropped: list[str] = []
         """Games detached while writing, whose rooms are to be told."""
@@ -93,11 +108,11 @@ class Session:
         self._request_timeout_ms = request_timeout_ms
         self._hello_by_ms: int | None = now_ms + settings.hello_timeout_ms
         self._bucket = Bucket(settings.commands_per_second, settings.command_burst, now_ms)
-        self._control: deque[bytes] = deque()
+        self._answers = Answers()
         self._ready: dict[str, None] = {}
-        self._held: dict[str, deque[tuple[int, bytes]]] = {}
         self._unanswered: dict[int, _Unanswered] = {}
         self._serial = 0
+        self._draining: pb.Refusal | None = None
         self._handlers: dict[str, Callable[[pb.ClientEnvelope, int], Sequence[Request]]] = {
             "attach": self._attach,
             "detach": self._detach,
@@ -141,18 +156,22 @@ class Session:
             return
         self._hello_by_ms = None
         self.instance_id = hello.instance_id
-        self._say(self._welcome, now_ms, envelope.correlation_id)
+        self._say(self._welcome, now_ms, echo(envelope.correlation_id))
 
     def _attach(self, envelope: pb.ClientEnvelope, now_ms: int) -> Sequence[Request]:
-        attach = envelope.attach
+        attach, correlation_id = envelope.attach, echo(envelope.correlation_id)
         wait_ms = self._bucket.take(now_ms)
-        refusal = too_fast(wait_ms) if wait_ms else bad_attach(attach)
-        if refusal is None and len(self.subscriptions) >= self._settings.max_subscriptions:
+        refusal = self._draining or (too_fast(wait_ms) if wait_ms else bad_attach(attach))
+        if (
+            refusal is None
+            and self._is_full
+            and self._named(attach.game_id) not in self.subscriptions
+        ):
             refusal = self._too_many_games()
         if refusal is not None:
-            self.attach_refused(attach.game_id, envelope.correlation_id, refusal, now_ms)
+            self.attach_refused(attach.game_id, correlation_id, refusal, now_ms)
             return ()
-        return (AttachRequest(attach, envelope.correlation_id),)
+        return (AttachRequest(attach, correlation_id),)
 
     def _detach(self, envelope: pb.ClientEnvelope, now_ms: int) -> Sequence[Request]:
         game_id = envelope.detach.game_id
@@ -160,9 +179,8 @@ class Session:
             refusal = refuse(pb.REASON_NOT_ATTACHED, "This stream does not follow this game.")
             self._refuse(envelope, refusal, now_ms)
             return ()
-        self.detach(
-            game_id, _REQUESTED, pb.NEXT_STEP_STOP, "As asked.", now_ms, envelope.correlation_id
-        )
+        correlation_id = echo(envelope.correlation_id)
+        self.detach(game_id, _REQUESTED, pb.NEXT_STEP_STOP, "As asked.", now_ms, correlation_id)
         return (DetachRequest(game_id),)
 
     def _ack(self, envelope: pb.ClientEnvelope, now_ms: int) -> Sequence[Request]:
@@ -186,7 +204,7 @@ class Session:
             self._refuse(envelope, too_fast(wait_ms), now_ms)
             return ()
         heads = {game_id: outbox.room.head for game_id, outbox in self.subscriptions.items()}
-        self._say(pb.Pong(head_versions=heads), now_ms, envelope.correlation_id)
+        self._say(pb.Pong(head_versions=heads), now_ms, echo(envelope.correlation_id))
         return ()
 
     def _command(self, envelope: pb.ClientEnvelope, now_ms: int) -> Sequence[Request]:
@@ -206,7 +224,8 @@ class Session:
             seat_hash = self.subscriptions[game].seats[command.player_id]
         self._serial += 1
         deadline_ms = now_ms + self._request_timeout_ms
-        self._unanswered[self._serial] = _Unanswered(correlation_id, game, deadline_ms)
+        waiting = _Unanswered(correlation_id, game, join.attach, deadline_ms)
+        self._unanswered[self._serial] = waiting
         return (
             CommandRequest(
                 self._serial, command, correlation_id, seat_hash, digest(command), join.attach
@@ -214,10 +233,14 @@ class Session:
         )
 
     def _game_of(self, command: pb.Command) -> str | None:
-        """The game's id where this stream follows it, else as the client named it."""
+        """What the command concerns: a game that `_named` knows, or one to be created ("")."""
         if command.HasField("create_game"):
             return "" if not command.game_id else None
-        parsed = ids.parse_game(command.game_id)
+        return self._named(command.game_id)
+
+    def _named(self, name: str) -> str | None:
+        """The game's id where this stream follows it, else as the client named it."""
+        parsed = ids.parse_game(name)
         if parsed is None:
             return None
         game_id, code = parsed
@@ -232,6 +255,8 @@ class Session:
         wait_ms = self._bucket.take(now_ms)
         if wait_ms:
             return too_fast(wait_ms)
+        if self._draining is not None:
+            return self._draining
         if correlation_id is None:
             message = "A command needs a UUID as the correlation id of its envelope."
             return refuse(pb.REASON_INVALID_CORRELATION_ID, message)
@@ -239,13 +264,10 @@ class Session:
             return unknown_or_missing(command, "a command's body")
         if game is None:
             return bad_game_id()
-        if len(self._unanswered) >= self._settings.max_unanswered or (
-            sum(waiting.game == game for waiting in self._unanswered.values())
-            >= self._settings.max_unanswered_per_game
-        ):
+        if self._has_too_many_unanswered(game):
             message = "Too many commands wait for their answers: wait for some of them."
             return refuse(pb.REASON_TOO_MANY_UNANSWERED, message, retry_ms=100)
-        if joining(command).attach and len(self.subscriptions) >= self._settings.max_subscriptions:
+        if joining(command).attach and self._is_full and game not in self.subscriptions:
             return self._too_many_games()
         if command.player_id:
             outbox = self.subscriptions.get(game)
@@ -253,6 +275,21 @@ class Session:
                 message = "This stream does not hold this seat: attach with its secret first."
                 return refuse(pb.REASON_SEAT_NOT_HELD, message)
         return None
+
+    def _has_too_many_unanswered(self, game: str) -> bool:
+        # An answer that is held behind its events counts too: who acknowledges
+        # nothing could else have any number of them held.
+        unanswered, answers = self._unanswered.values(), self._answers
+        of_game = answers.held_of(game) + sum(waiting.game == game for waiting in unanswered)
+        of_all = answers.held + len(unanswered)
+        settings = self._settings
+        return of_all >= settings.max_unanswered or of_game >= settings.max_unanswered_per_game
+
+    @property
+    def _is_full(self) -> bool:
+        """Whether this stream follows, or is about to, as many games as it may."""
+        coming = sum(waiting.attach for waiting in self._unanswered.values())
+        return len(self.subscriptions) + coming >= self._settings.max_subscriptions
 
     def _too_many_games(self) -> pb.Refusal:
         message = (
@@ -273,9 +310,10 @@ class Session:
         frame = wire.envelope(result, now_ms, waiting.correlation_id)
         outbox = self.subscriptions.get(result.game_id)
         if outbox is not None and outbox.sent < events_through:
-            self._held.setdefault(result.game_id, deque()).append((events_through, frame))
+            self._answers.hold(result.game_id, events_through, frame)
         else:
-            self._control.append(frame)
+            self._answers.put(frame)
+        self._end_drained(now_ms)
 
     def attached(
         self,
@@ -287,9 +325,10 @@ class Session:
         now_ms: int,
     ) -> Outbox:
         """The stream follows this room from `begin` on."""
-        self._release(room.game_id)
-        outbox = self.subscriptions[room.game_id] = Outbox(room, seats, begin, self._settings)
-        self._control.append(
+        replaced = self.subscriptions.get(room.game_id)
+        outbox = Outbox(room, seats, begin, self._settings, replaced)
+        self.subscriptions[room.game_id] = outbox
+        self._answers.put(
             wire.attached(
                 room.game_id,
                 begin.outcome,
@@ -301,6 +340,7 @@ class Session:
                 now_ms,
             )
         )
+        self._answers.release(room.game_id, outbox.sent)
         self.wake(room.game_id)
         return outbox
 
@@ -331,7 +371,7 @@ class Session:
         """End one subscription; what waited behind its events follows at once."""
         del self.subscriptions[game_id]
         self._ready.pop(game_id, None)
-        self._release(game_id)
+        self._answers.release(game_id)
         detached = pb.Detached(game_id=game_id, reason=reason, next_step=next_step, message=message)
         self._say(detached, now_ms, correlation_id)
 
@@ -339,7 +379,8 @@ class Session:
         """Queue what a subscription still has to say, as far as its window allows."""
         outbox = self.subscriptions[game_id]
         while (frame := outbox.next_frame(now_ms)) is not None:
-            self._control.append(frame)
+            self._answers.put(frame)
+            self._answers.release(game_id, outbox.sent)
 
     def wake(self, game_id: str) -> None:
         """There may be something to send of this game."""
@@ -350,8 +391,9 @@ class Session:
 
     def next_frame(self, now_ms: int) -> bytes | None:
         """What to write next; None: nothing now."""
-        if self._control:
-            return self._control.popleft()
+        answer = self._answers.take()
+        if answer is not None:
+            return answer
         while self._ready and self.ending is None:
             game_id = next(iter(self._ready))
             del self._ready[game_id]
@@ -361,29 +403,28 @@ class Session:
                 message = "The events were not acknowledged fast enough: resume from your version."
                 self.detach(game_id, pb.DETACH_REASON_SLOW, pb.NEXT_STEP_RESUME, message, now_ms)
                 self.dropped.append(game_id)
-                return self._control.popleft()
+                return self._answers.take()
             if frame is not None:
                 self._ready[game_id] = None  # behind the other games
-                self._release(game_id, outbox.sent)
+                self._answers.release(game_id, outbox.sent)
                 return frame
         return None
 
     @property
-    def backlog(self) -> int:
-        """Answers that wait to be written; while there are many, read nothing more."""
-        return len(self._control)
+    def congested(self) -> bool:
+        """So much waits to be written that nothing more is to be read."""
+        answers = self._answers
+        too_large = answers.ready_bytes > self._settings.max_outbox_bytes
+        return too_large or answers.ready > _MAX_WAITING
 
     @property
     def idle(self) -> bool:
-        """Nothing is asked that was not answered, and nothing waits to be written."""
-        return not (self._unanswered or self._control or self._held or self._ready)
+        """Nothing is asked that was not answered, and nothing waits to be written.
 
-    def _release(self, game_id: str, sent: int | None = None) -> None:
-        held = self._held.get(game_id)
-        while held and (sent is None or held[0][0] <= sent):
-            self._control.append(held.popleft()[1])
-        if held is not None and not held:
-            del self._held[game_id]
+        Answers behind events that nobody acknowledges do not count: where this
+        is asked, the client has said all it had to say.
+        """
+        return not (self._unanswered or self._answers.ready or self._ready)
 
     # Time
 
@@ -415,6 +456,18 @@ class Session:
 
     # The end
 
+    def drain(self, refusal: pb.Refusal, now_ms: int) -> None:
+        """Take nothing new; say goodbye as soon as all that was asked is answered."""
+        self._draining = refusal
+        self._end_drained(now_ms)
+
+    def _end_drained(self, now_ms: int) -> None:
+        if self._draining is None or self._unanswered:
+            return
+        for game_id in self.subscriptions:
+            self.flush(game_id, now_ms)
+        self.end(self._draining, now_ms, pb.GOODBYE_REASON_DRAINING, pb.NEXT_STEP_RESUME)
+
     def end(
         self,
         refusal: pb.Refusal,
@@ -431,6 +484,7 @@ class Session:
         if refusal.HasField("retry_delay"):
             goodbye.retry_delay.CopyFrom(refusal.retry_delay)
         self._say(goodbye, now_ms)
+        self._answers.close()
         self.ending = refusal
 
     def _refuse(self, envelope: pb.ClientEnvelope, refusal: pb.Refusal, now_ms: int) -> None:
@@ -438,4 +492,4 @@ class Session:
         self._say(result, now_ms, echo(envelope.correlation_id))
 
     def _say(self, payload: Message, now_ms: int, correlation_id: str = "") -> None:
-        self._control.append(wire.envelope(payload, now_ms, correlation_id))
+        self._answers.put(wire.envelope(payload, now_ms, correlation_id))

@@ -19,10 +19,6 @@ from planning_poker_server.session import (
     Session,
 )
 
-# While this many answers wait to be written, nothing more is read: a client
-# that does not read its answers is slowed down by its own flow control.
-_MAX_BACKLOG = 128
-
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -52,11 +48,8 @@ class PlayStream:
         self._wake.set()
 
     def drain(self, refusal: pb.Refusal) -> None:
-        """Write what is ready, tell the client to come back, and end."""
-        now_ms = self._now_ms()
-        for game_id in self.session.subscriptions:
-            self.session.flush(game_id, now_ms)
-        self.session.end(refusal, now_ms, pb.GOODBYE_REASON_DRAINING, pb.NEXT_STEP_RESUME)
+        """Answer what was asked, write what is ready, tell the client to come back, and end."""
+        self.session.drain(refusal, self._now_ms())
         self.wake()
 
     async def run(self) -> pb.Refusal | None:
@@ -67,6 +60,7 @@ class PlayStream:
         finally:
             if self._alarm is not None:
                 self._alarm.cancel()
+            self.session.gone = True
             self._rooms.disconnected(self)
             reader.cancel()
             await asyncio.wait({reader})
@@ -86,7 +80,7 @@ class PlayStream:
                     self._half_closed = True
                     return
                 await self._receive(message)
-                while self.session.backlog > _MAX_BACKLOG:
+                while self.session.congested:
                     self._drained.clear()
                     await self._drained.wait()
         finally:
@@ -124,7 +118,7 @@ class PlayStream:
                 self._rooms.unsubscribe(self, session.dropped.pop())
             if frame is not None:
                 await self._context.write(frame)
-                if session.backlog <= _MAX_BACKLOG // 2:
+                if not session.congested:
                     self._drained.set()
                 continue
             if session.ending is not None:
