@@ -99,6 +99,11 @@ buf-breaking: $(READY) ## Compare the contract with that of AGAINST (default: ma
 	@$(BIN)/buf breaking --against '.git#ref=$(AGAINST)'
 	@echo "Nothing in protos/ breaks clients built against $(AGAINST)."
 
+# On a machine with nothing else to do: make bench ARGS="--only log" for a part.
+.PHONY: bench
+bench: $(READY) ## Measure beside the peers and write benchmarks/RESULTS.md, in about four minutes
+	@$(BIN)/python -m benchmarks $(ARGS)
+
 .PHONY: pins
 pins: $(READY) ## Compile requirements/*.in into pinned, hashed *.txt; UPGRADE=1 for newer releases
 	@$(BIN)/python tools/compile_pins.py $(if $(UPGRADE),--upgrade)
