@@ -1,5 +1,6 @@
 """A real grpc.aio server whose half of each stream is written out in the test."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -19,6 +20,7 @@ class Stream:
         self.heard: list[pb.ClientEnvelope] = []
         self.metadata = dict(context.invocation_metadata() or ())
         self._context = context
+        self._writing = asyncio.Lock()
 
     async def next(self) -> pb.ClientEnvelope | None:
         """The next message, or None when the client has said all."""
@@ -39,7 +41,8 @@ class Stream:
 
     async def say(self, *envelopes: pb.ServerEnvelope) -> None:
         for envelope in envelopes:
-            await self._context.write(envelope)
+            async with self._writing:  # two writes at once end the stream
+                await self._context.write(envelope)
 
     async def until_closed(self) -> None:
         """Read on until the client has said all."""
