@@ -230,9 +230,9 @@ class RoomDriver:
 
     async def _with_join_code(self, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
         """For the command that creates the game: a code that no game has."""
-        if self.room.head:
+        if self.room.head or not tickets:
             return tickets
-        for attempt in range(_MAX_JOIN_CODES if tickets else 0):
+        for attempt in range(_MAX_JOIN_CODES):
             code = ids.join_code_for(self.room.game_id, attempt)
             if await self._log.resolve(code) is None:
                 return [
