@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -18,6 +18,9 @@ from planning_poker_server.session import (
     Request,
     Session,
 )
+
+# Two clocks are compared, one of them in whole milliseconds.
+_LATE_S: Final = 0.005
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -132,11 +135,17 @@ class PlayStream:
 
     def _set_alarm(self) -> None:
         # An alarm that comes too early is set again; keeping it is cheaper
-        # than moving it with every command.
+        # than moving it with every command. One that comes too late is moved.
         due_ms = self.session.timer()
-        if due_ms is not None and self._alarm is None:
-            delay = max(0, due_ms - self._now_ms()) / 1_000
-            self._alarm = asyncio.get_running_loop().call_later(delay, self._ring)
+        if due_ms is None:
+            return
+        loop = asyncio.get_running_loop()
+        at = loop.time() + max(0, due_ms - self._now_ms()) / 1_000
+        if self._alarm is not None and self._alarm.when() <= at + _LATE_S:
+            return
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm = loop.call_at(at, self._ring)
 
     def _ring(self) -> None:
         self._alarm = None
