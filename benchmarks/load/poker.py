@@ -14,7 +14,7 @@ from benchmarks.load.table import Table
 METHOD: Final = "/planningpoker.v1.PlanningPokerService/Play"
 CARDS: Final = ("3", "5", "8", "13")
 # After a command: all that it brings about has long come by then.
-_QUIET_S: Final = 0.25
+_QUIET_S: Final = 0.15
 
 
 def envelope(correlation_id: str = "", **payload: Any) -> bytes:

@@ -35,8 +35,8 @@ def measure(bench: Bench) -> Result:
     for repetition in range(bench.sizes.repetitions + _SPARE):
         if len(result.ours) == bench.sizes.repetitions:
             break
-        ours = _measure_one(bench, None, repetition)
-        bare = _measure_one(bench, lap, repetition)
+        ours = under_load(bench, None, repetition)
+        bare = under_load(bench, lap, repetition)
         bench.tell(
             f"games {repetition + 1}: {ours.event_us:.0f} µs an event at {ours.server_cpu:.0%}, "
             f"bare {bare.event_us:.0f} µs at {bare.server_cpu:.0%}"
@@ -90,7 +90,8 @@ def _serve(server: Program, folder: Path, lap: Lap | None) -> str:
     return str(server.ask("serve", lap=lap, welcome=welcome)["address"])
 
 
-def _measure_one(bench: Bench, lap: Lap | None, seed: int) -> Window:
+def under_load(bench: Bench, lap: Lap | None, seed: int) -> Window:
+    """One window of a new server (the peer, if it is given a round) while all tables play."""
     sizes = bench.sizes
     with side(bench, lap) as measured:
         measured.open(sizes.games, sizes.players)

@@ -1,10 +1,15 @@
 """Streams on which nothing happens: the memory that each takes."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
+from benchmarks.load.lap import Step
 from benchmarks.measure import Bench
 from benchmarks.programs.program import Program
-from benchmarks.workloads.games import Lap, record, side
+from benchmarks.workloads.games import Lap, side
+
+# A round in which the peer has nothing to say.
+_SILENCE: Final = [Step(b"-", 0, (), ()).to_json()]
 
 
 @dataclass(slots=True)
@@ -18,11 +23,11 @@ class Result:
 
 def measure(bench: Bench) -> Result:
     """Both sides in turn, each in a new process: what it grows by as the streams are opened."""
-    sizes, lap = bench.sizes, record(bench)
+    sizes = bench.sizes
     result = Result(sizes.idle_games * sizes.players)
     for _ in range(sizes.repetitions):
         result.ours.append(_stream_kib(bench, None))
-        result.bare.append(_stream_kib(bench, lap))
+        result.bare.append(_stream_kib(bench, _SILENCE))
     bench.tell(f"idle: {result.ours[-1]:.0f} KiB a stream, bare {result.bare[-1]:.0f}")
     return result
 
