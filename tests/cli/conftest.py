@@ -1,4 +1,12 @@
-"""A game played out in events, for what is drawn and told from its view."""
+"""A game played out in events, and the command line as a process."""
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -6,6 +14,10 @@ import planningpoker.v1 as pb
 from planning_poker_model.decks import BUILT_IN
 from planning_poker_model.statistics import statistics
 from planning_poker_model.view import GameView
+
+COMMAND: Final = str(Path(sys.executable).parent / "planning-poker")
+LIMIT: Final = 30
+"""Seconds after which a test gives up waiting for what it waits for."""
 
 DECK = BUILT_IN["fibonacci"]
 
@@ -112,3 +124,77 @@ def table() -> Table:
     made.sit("Grace", observer=True)
     made.stories(*(f"Story number {number}" for number in range(1, 13)))
     return made
+
+
+class Program:
+    """The command line in a process of its own, with pipes for its terminal."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.lines: list[str] = []
+
+    async def until(self, text: str) -> str:
+        """Read standard output up to a line that holds `text`; that line."""
+        assert self.process.stdout is not None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LIMIT):
+                while line := (await self.process.stdout.readline()).decode():
+                    self.lines.append(line.rstrip("\n"))
+                    if text in line:
+                        return line.rstrip("\n")
+        raise AssertionError(f"no line with {text!r} in {self.lines}")
+
+    async def address(self) -> str:
+        """Where a server says that it serves."""
+        line = await self.until("Planning poker serves on ")
+        return line.removeprefix("Planning poker serves on ").split()[0]
+
+    async def type(self, line: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{line}\n".encode())
+        await self.process.stdin.drain()
+
+    async def end(self) -> int:
+        """Read the rest, and wait for the exit code."""
+        assert self.process.stdout is not None
+        async with asyncio.timeout(LIMIT):
+            rest = (await self.process.stdout.read()).decode()
+            self.lines += rest.splitlines()
+            return await self.process.wait()
+
+    async def errors(self) -> str:
+        """What stands on standard error, to its end."""
+        assert self.process.stderr is not None
+        async with asyncio.timeout(LIMIT):
+            return (await self.process.stderr.read()).decode()
+
+
+Start = Callable[..., Awaitable[Program]]
+
+
+@pytest.fixture
+async def start(tmp_path: Path) -> AsyncIterator[Start]:
+    """Starts `planning-poker` with arguments, in an empty folder; all are gone afterwards."""
+    programs: list[Program] = []
+    here = tmp_path / "here"
+    here.mkdir()
+
+    async def starter(*arguments: str, **variables: str) -> Program:
+        kept = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG")}
+        process = await asyncio.create_subprocess_exec(
+            COMMAND,
+            *arguments,
+            cwd=here,
+            env=kept | variables,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        programs.append(Program(process))
+        return programs[-1]
+
+    yield starter
+    for program in programs:
+        if program.process.returncode is None:
+            program.process.kill()
+        await program.process.communicate()

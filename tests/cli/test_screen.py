@@ -44,7 +44,7 @@ def test_every_phase_fills_every_terminal_exactly(
     if phase == "ended":
         table.add(pb.GameEvent(game_ended=pb.GameEnded()))
     told = [Told("x" * 300)] * 100
-    drawn(table, width, height, Seen(told=told, footer=Text("y" * 300)))
+    drawn(table, width, height, Seen(told=told, footer=[Text("y" * 300)]))
 
 
 def test_rich_prints_as_many_lines_as_the_screen_has(table: "Table") -> None:

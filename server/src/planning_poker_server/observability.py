@@ -37,7 +37,7 @@ _MAX_ITEMS: Final = 50
 _MAX_TRACEBACK: Final = 20_000
 _MAX_DEPTH: Final = 4
 
-_QUIET: Final = {"sqlalchemy": logging.WARNING, "asyncio": logging.WARNING, "grpc": logging.WARNING}
+_QUIET: Final = dict.fromkeys(("alembic", "asyncio", "grpc", "sqlalchemy"), logging.WARNING)
 """Libraries that log too much below this; SQLAlchemy would log parameters, sealed ones too."""
 
 _COLOURS: Final = {

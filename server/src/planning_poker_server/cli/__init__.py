@@ -29,6 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Failure as error:
         complain(str(error))
         return error.code
+    except KeyboardInterrupt:
+        return 130  # outside the event loop, which takes signals otherwise
     except BrokenPipeError:
         # Whoever read the output went away; nothing more can be said to them.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

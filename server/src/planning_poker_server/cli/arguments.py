@@ -98,6 +98,13 @@ def _add_demo(commands: "_SubParsersAction[_Parser]") -> None:
     )
     demo.add_argument("--backlog", metavar="FILE.csv", type=Path, help="what to estimate")
     demo.add_argument("--fast", action="store_true", help="in seconds, not in a minute")
+    demo.add_argument(
+        "--wait",
+        metavar="SECONDS",
+        type=float,
+        default=10.0,
+        help="how long the server may be away before the demo gives up (10)",
+    )
     demo.add_argument("--seed", type=int, default=12, help="another seed, other votes")
     demo.add_argument(
         "--database",

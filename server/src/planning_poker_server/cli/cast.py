@@ -24,7 +24,7 @@ class Opinions:
 
     def size(self, story: int) -> int:
         """How big story number `story` (from 0) really is: a place on the scale."""
-        most = max(1, len(self.scale) - 4)
+        most = max(1, min(5, len(self.scale) - 3))  # nobody plans a story of 89 points
         return self._random("size", story).randint(1, most)
 
     def is_contested(self, story: int) -> bool:

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import logging
 from argparse import Namespace
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -11,11 +12,11 @@ from rich.console import Console
 
 from planning_poker_client import PokerError
 from planning_poker_server.cli.backlog import Entry, read_backlog
-from planning_poker_server.cli.performance import Pace, perform
+from planning_poker_server.cli.keyboard import terminal_restorer
+from planning_poker_server.cli.performance import Pace, ServerGone, Team, perform
 from planning_poker_server.cli.results import print_results
 from planning_poker_server.cli.running import Failure, complain, interruptible, run, say
 from planning_poker_server.cli.serve import database_place, started
-from planning_poker_server.cli.stage import leave_terminal
 from planning_poker_server.config_loader import bundled, load_settings
 from planning_poker_server.observability import configure_logging
 from planning_poker_server.settings import LoggingSettings, Settings
@@ -34,6 +35,7 @@ class _Play:
     entries: Sequence[Entry]
     seed: int
     pace: Pace
+    wait: float
 
 
 def demo(arguments: Namespace) -> int:
@@ -45,13 +47,18 @@ def demo(arguments: Namespace) -> int:
     entries = read_backlog(path)
     settings = None if arguments.server else _settings(arguments)
     play = _Play(
-        f"Demo: {path.stem}"[:100], entries, arguments.seed, pace(len(entries), arguments.fast)
+        title=f"Demo: {path.stem}"[:100],
+        entries=entries,
+        seed=arguments.seed,
+        pace=pace(len(entries), arguments.fast),
+        wait=max(0.1, arguments.wait),
     )
     # A log line in the middle of the picture would spoil both: they come after it.
     log = io.StringIO()
     configure_logging(LoggingSettings(level="WARNING", format="text"), log)
+    logging.getLogger("planning_poker_client").setLevel(logging.CRITICAL)  # it is raised as well
     try:
-        return run(interruptible(_demo(play, arguments.server, settings), leave_terminal))
+        return run(interruptible(_demo(play, arguments.server, settings), terminal_restorer()))
     finally:
         if log.getvalue():
             complain(log.getvalue().rstrip())
@@ -82,9 +89,10 @@ async def _demo(play: _Play, address: str | None, settings: Settings | None) -> 
     async with _server(address, settings) as there:
         say(f"A team estimates {len(play.entries)} stories on the server at {there}.")
         try:
-            view = await perform(console, there, play.title, play.entries, play.seed, play.pace)
-        except* PokerError as errors:
-            raise Failure(f"The game at {there} broke off: {_first(errors)}") from errors
+            team = Team(there, play.seed, play.pace, play.wait)
+            view = await perform(console, team, play.title, play.entries)
+        except* (ServerGone, PokerError) as errors:
+            raise Failure(f"The demo ends early: {_first(errors)}") from errors
     print_results(console, view)
     place = f"the log of the server at {there}"
     if settings is not None:
@@ -106,9 +114,10 @@ async def _server(address: str | None, settings: Settings | None) -> AsyncIterat
         await server.stop(_GRACE_MS)
 
 
-def _first(errors: BaseExceptionGroup[PokerError]) -> BaseException:
-    """Everyone notices a lost connection; one sentence about it is enough."""
-    error: BaseException = errors
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Everyone notices that the server went away; one sentence about it is enough."""
+    gone, others = errors.split(ServerGone)
+    error: BaseException = gone or others or errors
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error

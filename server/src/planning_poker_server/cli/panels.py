@@ -56,7 +56,7 @@ def _story_row(story: pb.Story, is_current: bool, columns: tuple[int, int], widt
     left = Text.assemble(
         (mark, style), " ", key, " " if keys else "", said(story.title, title_style)
     )
-    again = f" ×{story.round_count}" if story.round_count > 1 else ""
+    again = f" ×{story.round_count} " if story.round_count > 1 else " "
     value = said(story.estimate.value, "bold green") if story.HasField("estimate") else Text()
     right = Text.assemble((again, "dim"), fit(value, values, "right"), " ")
     return spread(left, right, width)

@@ -10,7 +10,14 @@ from typing import Final, Self
 from rich.console import Console, RenderableType
 
 import planningpoker.v1 as pb
-from planning_poker_client import Change, CommandRefused, Connected, Game, PokerClient
+from planning_poker_client import (
+    Change,
+    ClientOptions,
+    CommandRefused,
+    Connected,
+    Game,
+    PokerClient,
+)
 from planning_poker_model.decks import BUILT_IN
 from planning_poker_model.view import GameView
 from planning_poker_server.cli.backlog import Entry
@@ -31,6 +38,11 @@ _THINK: Final = 1.9
 _LOOK: Final = 1.3
 _TALK: Final = 1.8
 _NEXT: Final = 0.6
+_LOOK_EVERY: Final = 0.25
+
+
+class ServerGone(Exception):
+    """The server went away in the middle of the game."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +64,9 @@ class Team:
     watching: Game
     """The game as the observer sees it: what is shown."""
 
-    def __init__(self, address: str, seed: int, pace: Pace) -> None:
+    def __init__(self, address: str, seed: int, pace: Pace, wait: float) -> None:
         self._address = address
+        self._wait = wait
         self._pace = pace
         scale = [card.label for card in BUILT_IN[_DECK].cards if not card.special]
         self._opinions = Opinions(seed, scale)
@@ -77,6 +90,14 @@ class Team:
         """Connections that are open."""
         return sum(isinstance(client.state, Connected) for client in self._clients)
 
+    @property
+    def status(self) -> str:
+        """About the connections, for people."""
+        count, wanted = self.connections, len(self._clients)
+        if count == wanted:
+            return f"{count} connections"
+        return f"{count} of {wanted} connections, waiting …"
+
     async def open_game(self, title: str) -> None:
         """Open the game; its facilitator and the observer sit down."""
         client = await self._connect()
@@ -89,10 +110,11 @@ class Team:
         async with asyncio.TaskGroup() as tasks:
             shown = tasks.create_task(follow(self.watching, on))
             drawn = tasks.create_task(redraw(on))
+            watched = tasks.create_task(self._watch_connections())
             tasks.create_task(self._vote_along(self.lead, VOTERS[0]))
             for name in VOTERS[1:]:
                 await self._seat(name, tasks)
-            for batch in _batches(entries):
+            for batch in batches(entries):
                 await self.lead.add_stories(batch)
             for number, story_id in enumerate(tuple(self.lead.view.stories)):
                 await self.lead.start_round(story_id)
@@ -102,9 +124,23 @@ class Team:
             await self.lead.end()
             await shown
             drawn.cancel()
+            watched.cancel()
+
+    async def _watch_connections(self) -> None:
+        """Give up when connections stay away; the SDK alone would wait longer."""
+        clock = asyncio.get_running_loop().time
+        whole = clock()
+        while clock() - whole < self._wait:
+            if self.connections == len(self._clients):
+                whole = clock()
+            await asyncio.sleep(_LOOK_EVERY)
+        raise ServerGone(
+            f"The server at {self._address} went away and was not back within {self._wait:g} s."
+        )
 
     async def _connect(self) -> PokerClient:
-        client = PokerClient(self._address, client_name="planning-poker-demo")
+        options = ClientOptions(connect_timeout=self._wait)
+        client = PokerClient(self._address, client_name="planning-poker-demo", options=options)
         await self._stack.enter_async_context(client)
         self._clients.append(client)
         return client
@@ -176,20 +212,17 @@ class Team:
                 raise
 
 
-async def perform(
-    console: Console, address: str, title: str, entries: Sequence[Entry], seed: int, pace: Pace
-) -> GameView:
-    """Play a whole game and show it on `console`; the view of the finished game.
+async def perform(console: Console, team: Team, title: str, entries: Sequence[Entry]) -> GameView:
+    """Let `team` play a whole game and show it on `console`; the view of the finished game.
 
-    Raises PokerError, alone or in groups.
+    Raises PokerError and ServerGone, alone or in groups.
     """
-    async with Team(address, seed, pace) as team:
+    async with team:
         await team.open_game(title)
 
         def picture(told: Sequence[Told], width: int, height: int) -> RenderableType:
             game = team.watching
-            status = f"{team.connections} connections"
-            seen = Seen(connected=game.presence, told=told, status=status)
+            seen = Seen(connected=game.presence, told=told, status=team.status)
             return screen(game.view, seen, width, height)
 
         with stage(console, picture) as on:
@@ -214,10 +247,10 @@ def _talk(view: GameView) -> str:
         return ""
     outliers = set(round_.statistics.outlier_player_ids)
     names = [f"{v.display_name} ({v.card})" for v in round_.votes if v.player_id in outliers]
-    return f"Far apart: {' and '.join(names)} say why; then everyone votes again"
+    return f"{' and '.join(names)} explain"
 
 
-def _batches(entries: Sequence[Entry]) -> Iterator[list[pb.NewStory]]:
+def batches(entries: Sequence[Entry]) -> Iterator[list[pb.NewStory]]:
     """The stories in as many commands as their text needs."""
     batch: list[pb.NewStory] = []
     size = 0

@@ -11,18 +11,14 @@ from planning_poker_server.cli.blocks import said
 
 def print_results(console: Console, view: GameView) -> None:
     """The estimates of all stories, as a table as wide as it needs to be."""
+    console.print(said(view.display_name, "bold"))
     console.print(results(view))
+    console.print(summary(view))
 
 
 def results(view: GameView) -> Table:
     """A row for each story, in the backlog's order."""
-    table = Table(
-        title=said(f"Estimates of {view.display_name}"),
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        caption_justify="left",
-        caption=_sum(view),
-    )
+    table = Table(box=box.SIMPLE_HEAD)
     table.add_column("Key", style="cyan", no_wrap=True)
     table.add_column("Story")
     table.add_column("Rounds", justify="right")
@@ -35,9 +31,9 @@ def results(view: GameView) -> Table:
     return table
 
 
-def _sum(view: GameView) -> str:
+def summary(view: GameView) -> str:
     """How many stories have an estimate, and the sum of those that are numbers."""
     estimates = [s.estimate for s in view.stories.values() if s.HasField("estimate")]
     total = sum(each.number for each in estimates if each.HasField("number"))
     count = f"{len(estimates)} of {len(view.stories)} stories estimated"
-    return f"{count}, {total:g} points in all" if total else count
+    return f"{count}, {total:g} points in all." if total else f"{count}."

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from planning_poker_model.view import GameView
 from planning_poker_server.cli import panels
-from planning_poker_server.cli.blocks import beside, block, fit, said, spread
+from planning_poker_server.cli.blocks import beside, block, said, spread
 from planning_poker_server.cli.panels import Told
 from planning_poker_server.cli.table import HEIGHT, table
 
@@ -30,8 +30,10 @@ class Seen:
     told: Sequence[Told] = ()
     status: str = ""
     """About the connection: "7 connections"."""
-    footer: Text | None = None
-    """The last row: what is being typed, or a hint."""
+    page: Sequence[str] = ()
+    """Shown in place of the game while there is any: what can be typed."""
+    footer: Sequence[Text] = ()
+    """The last rows: an answer, and what is being typed."""
 
 
 def screen(view: GameView, seen: Seen, width: int, height: int) -> RenderableType:
@@ -41,10 +43,14 @@ def screen(view: GameView, seen: Seen, width: int, height: int) -> RenderableTyp
 
 def rows(view: GameView, seen: Seen, width: int, height: int) -> list[Text]:
     """The screen's rows, from the top."""
-    footer = [] if seen.footer is None else [fit(seen.footer, width)]
-    body = height - 1 - len(footer)
-    middle = _wide(view, seen, width, body) if width >= WIDE else _narrow(view, seen, width, body)
-    return block([_header(view, seen, width), *middle, *footer], width, height)
+    body = max(0, height - 1 - len(seen.footer))
+    if seen.page:
+        middle = block([Text(), *(said(f"  {line}") for line in seen.page)], width, body)
+    elif width >= WIDE:
+        middle = _wide(view, seen, width, body)
+    else:
+        middle = _narrow(view, seen, width, body)
+    return block([_header(view, seen, width), *middle, *seen.footer], width, height)
 
 
 def _header(view: GameView, seen: Seen, width: int) -> Text:

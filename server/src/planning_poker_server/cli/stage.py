@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import os
-import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol, TypeAlias
@@ -22,8 +20,6 @@ _LEAST: Final = (60, 20)
 _REMEMBERED: Final = 200
 _REDRAW_EVERY: Final = 0.5
 """Seconds between looks at what changes without an event: presence, the terminal's size."""
-_AS_BEFORE: Final = "\x1b[?1049l\x1b[?25h\x1b[0m"
-"""Leave the alternate screen, show the cursor, no colours."""
 
 Picture: TypeAlias = Callable[[Sequence[Told], int, int], RenderableType]
 """Draws the whole screen, given what was told, a width and a height."""
@@ -115,10 +111,3 @@ async def redraw(on: Stage) -> None:
     while True:
         await asyncio.sleep(_REDRAW_EVERY)
         on.draw()
-
-
-def leave_terminal() -> None:
-    """Give the terminal back at once, whatever was being drawn; for exits without cleaning up."""
-    with contextlib.suppress(OSError, ValueError):
-        if sys.stdout.isatty():
-            os.write(sys.stdout.fileno(), _AS_BEFORE.encode())

@@ -100,7 +100,10 @@ def _abandoned(_event: pb.GameEvent, _name: Names) -> Told:
 
 def _revealed(event: pb.GameEvent, _name: Names) -> Told:
     round_ = event.votes_revealed.round
-    cards = ", ".join(f"{vote.display_name} {vote.card}" for vote in round_.votes)
+    cards = ", ".join(
+        f"{vote.display_name} {vote.card}" + (f" “{vote.comment}”" if vote.comment else "")
+        for vote in round_.votes
+    )
     return Told(f"Cards turned: {statistics_line(round_.statistics)} ({cards})", "bold")
 
 
