@@ -77,6 +77,11 @@ class RoomDriver:
     def attach(self, stream: Stream, request: AttachRequest, proven_passcode: bytes) -> None:
         """Subscribe a stream from the version it asks for, with the seats it proves."""
         self._last_used_ms = self._now_ms()
+        if not self.room.head:  # it is only being created, or was not
+            stream.session.attach_refused(
+                request.attach.game_id, request.correlation_id, gone(), self._last_used_ms
+            )
+            return
         self._audience.attach(stream, request, proven_passcode)
         self._wake.set()
 
@@ -110,6 +115,14 @@ class RoomDriver:
 
     async def run(self) -> None:
         """Work until nothing is left to do for a while, or the room is closed."""
+        try:
+            await self._work()
+        except Exception:
+            # Nobody is to wait for a room that has stopped.
+            logger.bind(game_id=self.room.game_id).exception("a room failed")
+            self._give_up((), pb.DETACH_REASON_INTERNAL, failed())
+
+    async def _work(self) -> None:
         while not self.closed:
             await self._wait()
             now_ms = self._now_ms()
@@ -183,7 +196,7 @@ class RoomDriver:
             # A bug must not leave its callers without an answer, nor the room
             # in a state that nobody has checked: it is loaded again from the log.
             logger.bind(game_id=self.room.game_id).exception("a decision failed")
-            self._give_up(tickets, pb.DETACH_REASON_INTERNAL, _failed())
+            self._give_up(tickets, pb.DETACH_REASON_INTERNAL, failed())
 
     async def _decide(self, tickets: Sequence[Ticket]) -> None:
         for _ in range(_MAX_CONFLICTS):
@@ -287,6 +300,7 @@ def gone() -> pb.Refusal:
     return refuse(pb.REASON_GAME_NOT_FOUND, message)
 
 
-def _failed() -> pb.Refusal:
+def failed() -> pb.Refusal:
+    """The refusal of what met a bug."""
     message = "The server failed. The same command with the same correlation id will tell more."
     return refuse(pb.REASON_INTERNAL, message, definite=False)

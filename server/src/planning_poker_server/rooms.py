@@ -17,7 +17,7 @@ from planning_poker_server.eventlog.port import EventLog, GameCorrupt, LogUnavai
 from planning_poker_server.passcodes import Passcodes, PasscodesBusy
 from planning_poker_server.ratelimit import Buckets
 from planning_poker_server.room import Room, Ticket
-from planning_poker_server.room_driver import RoomDriver, corrupt, gone
+from planning_poker_server.room_driver import RoomDriver, corrupt, failed, gone
 from planning_poker_server.session import AttachRequest, CommandRequest
 from planning_poker_server.settings import RoomSettings
 
@@ -73,6 +73,8 @@ class Rooms:
         proven: bytes | pb.Refusal = b""
         if isinstance(driver, RoomDriver) and attach.passcode:
             proven = await self._prove(stream, peer, driver, attach.passcode)
+            if driver.closed:  # it left memory meanwhile
+                driver = await self._find(attach.game_id)
         refusal = next((r for r in (driver, proven) if isinstance(r, pb.Refusal)), None)
         if refusal is not None:
             now_ms = self._now_ms()
@@ -110,7 +112,8 @@ class Rooms:
 
     async def _command_later(self, stream: Stream, peer: str, request: CommandRequest) -> None:
         command = request.command
-        driver = await self._find(command.game_id, create=command.HasField("create_game"))
+        create = command.HasField("create_game")
+        driver = await self._find(command.game_id, create=create)
         if isinstance(driver, pb.Refusal):
             self._refuse(stream, request, driver)
             return
@@ -118,8 +121,10 @@ class Rooms:
         if isinstance(actor, pb.Refusal):
             self._refuse(stream, request, actor)
             return
-        if driver.closed:  # it went idle meanwhile
-            await self._command_later(stream, peer, request)
+        if driver.closed:  # it left memory meanwhile
+            driver = await self._find(command.game_id, create=create)
+        if isinstance(driver, pb.Refusal):
+            self._refuse(stream, request, driver)
             return
         self._submit(driver, stream, request, actor)
 
@@ -239,6 +244,10 @@ class Rooms:
         except GameCorrupt as error:
             logger.bind(game_id=game_id).error("the game's log is corrupt: {}", error)
             return corrupt()
+        except Exception:
+            # A bug is no reason to leave those who wait without an answer.
+            logger.bind(game_id=game_id).exception("loading a game failed")
+            return failed()
         if room.head == 0 and not create:
             return gone()
         loaded = self._drivers.get(game_id)
