@@ -88,6 +88,21 @@ def test_other_controls_are_refused_in_several_lines_too(text: str) -> None:
     assert problem(text, 40, multiline=True) is not None
 
 
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("ab\nc", "a line break (U+000A)"),
+        ("ab\u2028c", "a line break (U+2028)"),
+        ("ab\x1bc", "a control character (U+001B)"),
+        ("ab\u202ec", "a character that turns the direction of text (U+202E)"),
+        ("ab\u200bc", "an invisible character (U+200B)"),
+        ("ab\ufdd0c", "something that is no character (U+FDD0)"),
+    ],
+)
+def test_the_problem_says_what_is_wrong_and_where(text: str, kind: str) -> None:
+    assert problem(text, 40) == f"holds {kind} at position 3; leave it out"
+
+
 def test_white_space_around_is_trimmed_and_nothing_else_changed() -> None:
     assert trim(" \t\u00a0Ada  Lovelace \r\n") == "Ada  Lovelace"
 

@@ -160,6 +160,20 @@ def test_a_full_history_takes_nothing_but_its_end() -> None:
     assert game.kinds()[-2:] == ["round_abandoned", "game_ended"]
 
 
+def test_what_changes_nothing_is_accepted_however_full_the_history() -> None:
+    game = Table(GameLimits(max_events=7))
+    accepted(game.create())
+    command = pb.StartRound()
+    command.duration.seconds = 1
+    accepted(game.do(pb.Command(player_id="p1", start_round=command)))
+    accepted(game.vote("p1", "5"))
+    game.now_ms += 1_000
+    accepted(game.fire("deadline"))
+    assert game.state.version == 5
+    assert accepted(game.join("Ada")) == []
+    refused(game.join("Bob"), pb.REASON_HISTORY_FULL)
+
+
 def test_presence_cannot_fill_a_history_either() -> None:
     settings = pb.GameSettings(auto_reveal=True)
     settings.reveal_countdown.seconds = 60

@@ -152,10 +152,13 @@ def test_a_removed_player_may_join_as_somebody_new() -> None:
     assert list(game.view.players) == ["p1", "p3"]
 
 
-def test_a_removed_player_cannot_act() -> None:
+def test_a_removed_player_cannot_act_and_has_no_vote() -> None:
     game = table(None, "Bob")
     accepted(game.start())
+    accepted(game.vote("p2", "5"))
     remove(game, "p2")
+    assert not game.view.has_voted("p2")
+    assert game.state.own_vote("p2") == ("", "")
     refused(game.vote("p2", "5"), pb.REASON_SEAT_NOT_HELD)
 
 

@@ -94,7 +94,7 @@ def _seat_problem(case: Case, body: str) -> pb.Refusal | None:
 
 
 def _policy_problem(case: Case, body: str) -> pb.Refusal | None:
-    if body not in POLICIES:
+    if body in OF_A_PLAYER or body in OF_ANYONE_SEATED:
         return None
     policy, deed = POLICIES[body]
     everyone = policy(case.view.settings) == pb.PERMISSION_EVERYONE

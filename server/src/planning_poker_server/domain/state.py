@@ -254,7 +254,6 @@ def _forget_votes(state: GameState) -> None:
 def _drop_open_vote(state: GameState, player_id: str) -> None:
     if state.view.phase == pb.GAME_PHASE_VOTING:
         state._votes.pop(player_id, None)
-        state._hidden -= {player_id}
 
 
 _FOLDS: Final[Mapping[str, Callable[[GameState, pb.GameEvent, storage.Sealed], None]]] = {
