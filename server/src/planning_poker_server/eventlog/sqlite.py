@@ -92,7 +92,7 @@ class SqliteFile:
 def _path(url: str) -> Path:
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         # Not chained: the cause quotes the URL, and a URL may hold a password.
         raise LogError("The database URL cannot be read") from None
     if parsed.drivername not in _DRIVERS:

@@ -139,7 +139,10 @@ class SqlStore:
                 if self._append(connection, proposals):
                     return [Commit(proposal) for proposal in proposals]
             except _REFUSED:
-                pass  # found again, and told, by the one that it is about
+                # Found again, and told, by the one that it is about; but a lost
+                # connection would be replaced by one that nobody has verified.
+                if connection.invalidated:
+                    raise
             connection.rollback()
         return None
 
