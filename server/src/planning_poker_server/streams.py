@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import grpc
 from google.protobuf.message import DecodeError
-from loguru import logger
 
 import planningpoker.v1 as pb
 from planning_poker_server.domain.refusals import refuse
@@ -44,6 +43,7 @@ class PlayStream:
         self._wake = asyncio.Event()
         self._drained = asyncio.Event()
         self._half_closed = False
+        self._failure: Exception | None = None
         self._alarm: asyncio.TimerHandle | None = None
 
     def wake(self) -> None:
@@ -56,7 +56,10 @@ class PlayStream:
         self.wake()
 
     async def run(self) -> pb.Refusal | None:
-        """Serve until the client closes (None) or the session ends (why)."""
+        """Serve until the client closes (None) or the session ends (why).
+
+        Raises whatever reading or writing raised.
+        """
         reader = asyncio.get_running_loop().create_task(self._read())
         try:
             return await self._write()
@@ -67,8 +70,6 @@ class PlayStream:
             self._rooms.disconnected(self)
             reader.cancel()
             await asyncio.wait({reader})
-            if not reader.cancelled() and reader.exception() is not None:
-                logger.opt(exception=reader.exception()).error("reading a stream failed")
 
     # The one reader
 
@@ -86,6 +87,9 @@ class PlayStream:
                 while self.session.congested:
                     self._drained.clear()
                     await self._drained.wait()
+        except Exception as error:
+            # For the writer to raise: a stream that hears nothing must not go on.
+            self._failure = error
         finally:
             self.wake()
 
@@ -124,6 +128,8 @@ class PlayStream:
                 if not session.congested:
                     self._drained.set()
                 continue
+            if self._failure is not None:
+                raise self._failure
             if session.ending is not None:
                 return session.ending
             if self._half_closed and session.idle:
