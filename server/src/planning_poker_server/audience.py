@@ -102,8 +102,9 @@ class Audience:
             return refuse(pb.REASON_PASSCODE_WRONG, "This game asks for its passcode.")
         return None
 
-    def attach_joined(self, stream: Stream, answer: Answer) -> None:
+    def attach_joined(self, origin: Origin, answer: Answer) -> None:
         """Subscribe a stream with the seat that its accepted command took."""
+        stream = origin.stream
         player_id = answer.result.accepted.player_id
         seat_hash = self._room.state.seat_hash(player_id)
         # A repeated answer is given to whoever proved to be its sender; the
@@ -112,9 +113,13 @@ class Audience:
             return
         if seat_hash != answer.ticket.actor.seat_hash:
             return
+        # Who was told that it took too long asks again, and is attached then.
+        correlation_id = stream.session.asked(origin.serial)
+        if not correlation_id:
+            return
         outbox = self._subscribers.get(stream)
         hashes = {**(outbox.seats if outbox else {}), player_id: seat_hash}
-        self._subscribe(stream, hashes, (0, ""), answer.ticket.correlation_id)
+        self._subscribe(stream, hashes, (0, ""), correlation_id)
 
     def _subscribe(
         self,
@@ -279,7 +284,7 @@ def answer_all(audience: Audience, answers: Iterable[Answer], now_ms: int) -> No
             continue  # the server's own
         stream = origin.stream
         if origin.attach and answer.result.HasField("accepted"):
-            audience.attach_joined(stream, answer)
+            audience.attach_joined(origin, answer)
         stream.session.answer(origin.serial, answer.result, answer.events_through, now_ms)
         audience.wake(stream)
         _log(stream, answer)

@@ -76,6 +76,7 @@ Request: TypeAlias = CommandRequest | AttachRequest | DetachRequest
 
 class _Unanswered(NamedTuple):
     correlation_id: str
+    """As it was sent, which need not be its canonical form."""
     game: str
     attach: bool
     deadline_ms: int
@@ -224,7 +225,7 @@ class Session:
             seat_hash = self.subscriptions[game].seats[command.player_id]
         self._serial += 1
         deadline_ms = now_ms + self._request_timeout_ms
-        waiting = _Unanswered(correlation_id, game, join.attach, deadline_ms)
+        waiting = _Unanswered(envelope.correlation_id, game, join.attach, deadline_ms)
         self._unanswered[self._serial] = waiting
         return (
             CommandRequest(
@@ -299,6 +300,11 @@ class Session:
         return refuse(pb.REASON_TOO_MANY_SUBSCRIPTIONS, message)
 
     # What others answer
+
+    def asked(self, serial: int) -> str:
+        """The correlation id, as sent, of a command that still waits; empty if it timed out."""
+        waiting = self._unanswered.get(serial)
+        return waiting.correlation_id if waiting else ""
 
     def answer(
         self, serial: int, result: pb.CommandResult, events_through: int, now_ms: int
