@@ -30,6 +30,10 @@ class Bucket:
             return 0
         return max(1, math.ceil((1 - self._tokens) / self._per_ms))
 
+    def give_back(self) -> None:
+        """What was allowed last does not count after all."""
+        self._tokens = min(self._burst, self._tokens + 1)
+
 
 class Buckets:
     """A bucket for each key, for the `capacity` keys seen last."""
@@ -49,3 +53,9 @@ class Buckets:
                 self._buckets.popitem(last=False)
         self._buckets.move_to_end(key)
         return bucket.take(now_ms)
+
+    def give_back(self, key: str) -> None:
+        """What was allowed last under this key does not count after all."""
+        bucket = self._buckets.get(key)
+        if bucket is not None:
+            bucket.give_back()

@@ -163,9 +163,15 @@ class Rooms:
             message = "Too many passcodes were tried: wait before the next one."
             return refuse(pb.REASON_TOO_MANY_ATTEMPTS, message, retry_ms=wait_ms)
         try:
-            return sealed.hash if await self._passcodes.verify(passcode, sealed) else b""
+            right = await self._passcodes.verify(passcode, sealed)
         except PasscodesBusy:
+            self._passcode_attempts.give_back(key)
             return _busy()
+        if not right:
+            return b""
+        # Only wrong ones count: an office of fifty comes from one address.
+        self._passcode_attempts.give_back(key)
+        return sealed.hash
 
     def _submit(
         self, driver: RoomDriver, stream: Stream, request: CommandRequest, proven: Actor
