@@ -59,6 +59,7 @@ class FaultyLog:
         self._inner = inner
         self._gate = asyncio.Event()
         self._gate.set()
+        self._last = False
         self.held = asyncio.Event()
         """Set while an append is kept waiting."""
         self.refuses = False
@@ -76,6 +77,13 @@ class FaultyLog:
     def release(self) -> None:
         self._gate.set()
 
+    def fail_after_append(self) -> None:
+        """Carry out one append, say that it is in doubt, and be gone from then on."""
+        self.forgets = self._last = True
+
+    def recover(self) -> None:
+        self.forgets = self.refuses = self._last = False
+
     @property
     def epoch(self) -> str:
         return self._inner.epoch
@@ -89,6 +97,7 @@ class FaultyLog:
         outcome = await self._inner.append(proposal)
         if isinstance(outcome, Commit):
             self.appended.append(proposal)
+        self.refuses = self.refuses or self._last
         if self.forgets:
             raise LogUnavailable("the connection was lost", definite=False)
         return outcome
