@@ -212,6 +212,24 @@ async def test_a_command_without_an_answer_raises_with_its_id_after_its_timeout(
         assert unknown.value.correlation_id == server.streams[0].heard[-1].correlation_id
 
 
+async def test_commands_at_the_limit_of_the_rate_all_go_out_without_any_answer() -> None:
+    async def answers_late(stream: Stream) -> None:
+        await stream.expect("hello")
+        await stream.say(said.welcome(commands_per_second=4_000.0, command_burst=5))
+        create = await stream.expect("command")
+        await stream.say(
+            said.attached(create.correlation_id, said.game(2), "p1"),
+            said.accepted(create.correlation_id, 2, player_id="p1"),
+        )
+        commands = [await stream.expect("command") for _ in range(200)]
+        await stream.say(*(said.accepted(command.correlation_id) for command in commands))
+        await stream.until_closed()
+
+    async with serving(answers_late) as server, PokerClient(server.address) as client:
+        game = await client.create_game("Sprint 12", player="Ada")
+        await asyncio.gather(*(game.end(timeout=5) for _ in range(200)))
+
+
 # Following
 
 

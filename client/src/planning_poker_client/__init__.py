@@ -35,7 +35,7 @@ from planning_poker_client.states import (
     Failed,
     Reconnecting,
 )
-from planning_poker_client.watch import Changes
+from planning_poker_client.watch import Changes, States
 from planning_poker_model.view import GameView
 
 __all__ = [
@@ -67,5 +67,6 @@ __all__ = [
     "Receipt",
     "Reconnecting",
     "Resynced",
+    "States",
     "WaitTimeout",
 ]

@@ -16,6 +16,7 @@ from planning_poker_client.game import Game
 from planning_poker_client.options import ClientOptions
 from planning_poker_client.states import ConnectionState
 from planning_poker_client.values import Role, Seconds, to_duration, to_role, to_settings
+from planning_poker_client.watch import States
 from planning_poker_model.limits import SEAT_SECRET_BYTES
 
 _PROTOCOL_VERSIONS: Final = (1,)
@@ -76,6 +77,10 @@ class PokerClient:
         """Disconnected, Connecting, Connected, Reconnecting or Failed."""
         return self._exchange.state
 
+    def states(self) -> States:
+        """The state now and each that follows, for `async for`, until the client is closed."""
+        return self._exchange.states()
+
     async def create_game(
         self,
         name: str,
@@ -135,6 +140,10 @@ class PokerClient:
         join = _join(name, role, secret, external_id)
         join.passcode = passcode
         join.proxied = proxied
+        if not options.get("request_id"):
+            # A game that is followed goes on event by event, and the seat is
+            # attached afterwards; but the same request is always the same command.
+            join.attach = not self._exchange.follows(game)
         command = pb.Command(game_id=game, join_game=join)
         receipt = await self._exchange.call(command, options)
         return await self._game(receipt, secret, passcode, options)

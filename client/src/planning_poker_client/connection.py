@@ -157,6 +157,10 @@ class Connection:
         attach.game_id = self._games.followed(attach.game_id)
         self._add(Request(correlation_id, attach, self._deadline(now, timeout)))
 
+    def follows(self, name: str) -> bool:
+        """Whether a game, named by id or join code, is followed."""
+        return self._games.followed(name) in self.games
+
     def hold(self, game_id: str, player_id: str) -> None:
         """One more follows this game, with this seat or none."""
         self._games.hold(game_id, player_id)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypedDict
 from uuid import uuid4
+from weakref import WeakSet
 
 import grpc
 
@@ -23,6 +24,7 @@ from planning_poker_client.states import (
     Reconnecting,
 )
 from planning_poker_client.transport import LOG, Transport
+from planning_poker_client.watch import States
 
 
 class CallOptions(TypedDict, total=False):
@@ -65,6 +67,7 @@ class Exchange:
         )
         self._waiting: dict[str, set[asyncio.Future[Receipt | PokerError]]] = {}
         self._followers: dict[str, list[Follower]] = {}
+        self._states: WeakSet[States] = WeakSet()
         self._opening: asyncio.Future[ConnectionProblem | None] | None = None
 
     @property
@@ -76,6 +79,12 @@ class Exchange:
         """Why there is no connection and none is on its way; None while there is."""
         state = self._connection.state
         return ConnectionLost(state.reason, retryable=True) if isinstance(state, Failed) else None
+
+    def states(self) -> States:
+        """The state and its changes from now on."""
+        states = States(self._connection.state)
+        self._states.add(states)
+        return states
 
     async def open(self) -> None:
         """Return once connected; raises ConnectionFailed."""
@@ -149,6 +158,10 @@ class Exchange:
         """Where a game that is followed arrives."""
         return self._connection.games.get(game_id)
 
+    def follows(self, game: str) -> bool:
+        """Whether a game, named by id or join code, is followed."""
+        return self._connection.follows(game)
+
     def follow(self, follower: Follower) -> None:
         """Tell it about its game from now on."""
         self._connection.hold(follower.game_id, follower.player_id)
@@ -190,6 +203,8 @@ class Exchange:
                 LOG.info("game %s is asked for again: %s", game_id, reason)
             case StateChanged(state, error):
                 self._log(state)
+                for states in tuple(self._states):
+                    states.push(state)
                 if isinstance(state, Connected | Failed):
                     self._opened(error)
 

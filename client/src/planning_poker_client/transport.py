@@ -92,7 +92,7 @@ class Transport:
     def poke(self) -> None:
         """There may be something to write, or another time to wait for."""
         self._more.set()
-        self._set_timer()
+        self._set_timer(self.now())
 
     async def close(self) -> None:
         """End the stream, with what is acknowledged still said; leaves nothing behind."""
@@ -117,7 +117,7 @@ class Transport:
             if not self._closing:
                 jitter = random.random()  # noqa: S311, it spreads load and hides nothing
                 self._tell_all(self._connection.lost(loss, self.now(), jitter))
-                self._set_timer()
+                self._set_timer(self.now())
 
     async def _stream(self) -> Loss:
         """Open a stream and use it until it ends; the reason is returned."""
@@ -168,7 +168,8 @@ class Transport:
         try:
             while True:
                 self._more.clear()
-                for envelope in self._connection.outgoing(self.now()):
+                now = self.now()
+                for envelope in self._connection.outgoing(now):
                     envelope.timestamp.GetCurrentTime()
                     await call.write(envelope)
                 if self._more.is_set():
@@ -176,7 +177,7 @@ class Transport:
                 if self._closing:
                     await call.done_writing()
                     return
-                self._set_timer()
+                self._set_timer(now)
                 await self._more.wait()
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
             return  # the call is over; the reader says why
@@ -188,18 +189,22 @@ class Transport:
 
     def _look_again(self) -> None:
         """After input: wake the writer if it has something to do."""
-        wake = self._connection.wake()
-        if wake is not None and wake <= self.now():
-            self._more.set()
-        self._set_timer()
-
-    def _set_timer(self) -> None:
-        self._cancel_timer()
         now = self.now()
+        wake = self._connection.wake()
+        if wake is not None and wake <= now:
+            self._more.set()
+        self._set_timer(now)
+
+    def _set_timer(self, looked: float) -> None:
+        """Wait for what comes next; `looked` is the time of the last look at what is to be sent.
+
+        What was due then is not waited for, or a busy writer would be woken
+        without end; what has become due since is, or it would be forgotten.
+        """
+        self._cancel_timer()
         times = [self._connection.timer()]
         wake = self._connection.wake()
-        if wake is not None and wake > now:
-            # What is due already is the writer's business, which may be waiting for room.
+        if wake is not None and wake > looked:
             times.append(wake)
         due = min((time for time in times if time is not None), default=None)
         if due is not None:

@@ -1,12 +1,15 @@
-"""Followers of a game: each has a bounded queue of its own between the reader and its user."""
+"""Between the reader and its users: a bounded queue for each."""
 
 import asyncio
 from collections import deque
 from collections.abc import Iterable
-from typing import Self
+from typing import Final, Self
 
 from planning_poker_client.changes import Change, Item, Resynced
 from planning_poker_client.errors import PokerError
+from planning_poker_client.states import ConnectionState, Disconnected
+
+_STATES: Final = 64
 
 
 class Changes:
@@ -55,6 +58,36 @@ class Changes:
         """Nothing more comes; `error` is raised behind what is queued."""
         if not self._ended:
             self._ended, self._error = True, error
+            self._filled.set()
+
+
+class States:
+    """The state of a connection and how it changes: an asynchronous iterator for one consumer.
+
+    It ends behind Disconnected. Whoever is slow misses the older ones.
+    """
+
+    def __init__(self, state: ConnectionState) -> None:
+        self._queue: deque[ConnectionState] = deque([state], maxlen=_STATES)
+        self._filled = asyncio.Event()
+        self._ended = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> ConnectionState:
+        while not self._queue:
+            if self._ended:
+                raise StopAsyncIteration
+            self._filled.clear()
+            await self._filled.wait()
+        return self._queue.popleft()
+
+    def push(self, state: ConnectionState) -> None:
+        """The connection is in this state now; never waits."""
+        if not self._ended:
+            self._queue.append(state)
+            self._ended = isinstance(state, Disconnected)
             self._filled.set()
 
 
