@@ -37,7 +37,7 @@ class Outbox:
         self.slow = False
         """Set when the subscriber fell behind twice: it is to be detached."""
         # What the replaced subscription has sent may still be acknowledged.
-        self._sent_before = max(replaced.sent, replaced._sent_before) if replaced else 0
+        self._sent_before: int = max(replaced.sent, replaced._sent_before) if replaced else 0
         self._limits = limits
         self._replay_through = begin.head
         self._unacknowledged: deque[tuple[int, int]] = deque()

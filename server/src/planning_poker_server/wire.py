@@ -8,10 +8,10 @@ import planningpoker.v1 as pb
 
 PROTOCOL_VERSION = 1
 
-_ENVELOPE = pb.ServerEnvelope.DESCRIPTOR.fields_by_name
 _PAYLOADS = {
     field.message_type.full_name: field
     for field in pb.ServerEnvelope.DESCRIPTOR.oneofs_by_name["payload"].fields
+    if field.message_type is not None
 }
 
 
