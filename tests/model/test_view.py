@@ -268,6 +268,29 @@ def test_a_view_taken_from_a_snapshot_goes_on_like_the_one_it_shows() -> None:
     assert other == view
 
 
+def test_a_view_taken_from_a_snapshot_shows_all_that_is_in_it() -> None:
+    view = apply(lobby(), added(LOGIN), started(story=LOGIN), voted("p1"), revealed(("p1", "5")))
+    game = apply(view, pb.GameEvent(game_ended=pb.GameEnded())).to_game()
+    game.display_name = "Sprint 12"
+    game.join_code = "K7QF-3M"
+    game.passcode_required = True
+    game.create_time.seconds = 1
+    game.expire_time.seconds = 2
+    assert {field.name for field, _ in game.ListFields()} == set(pb.Game.DESCRIPTOR.fields_by_name)
+    assert GameView.from_game(game).to_game() == game
+
+
+def test_before_its_first_event_a_view_shows_nothing() -> None:
+    assert GameView().to_game() == pb.Game(settings=pb.GameSettings())
+
+
+def test_a_late_event_does_not_bring_a_removed_story_back() -> None:
+    view = apply(lobby(), added(LOGIN))
+    apply(view, pb.GameEvent(story_removed=pb.StoryRemoved(story_id="s1")))
+    apply(view, pb.GameEvent(story_updated=pb.StoryUpdated(story=LOGIN)), moved("s1", ""))
+    assert not view.stories
+
+
 def test_a_copy_goes_its_own_way() -> None:
     view = apply(voting(), added(LOGIN), voted("p1"))
     before = view.to_game()

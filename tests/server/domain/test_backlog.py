@@ -165,6 +165,8 @@ def test_an_edit_changes_only_what_it_names(game: Table) -> None:
     accepted(edit(game, pb.UpdateStory(story_id="s1", description="more")))
     story = game.view.stories["s1"]
     assert (story.title, story.key, story.description) == ("Login page", "PP-1", "more")
+    accepted(edit(game, pb.UpdateStory(story_id="s1", url="https://example.org/1")))
+    assert game.view.stories["s1"].url == "https://example.org/1"
     accepted(edit(game, pb.UpdateStory(story_id="s1", key="")))
     assert game.view.stories["s1"].key == ""
 

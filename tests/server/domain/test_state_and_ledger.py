@@ -53,6 +53,27 @@ def test_no_repr_shows_a_card_or_a_secret() -> None:
     assert isinstance(draft, Draft)
 
 
+def test_what_happens_to_a_trial_copy_happens_to_nothing_else() -> None:
+    game = table(None, "Bob", "Cy")
+    accepted(game.add_story())
+    accepted(game.start("s1"))
+    for player_id in ("p1", "p2", "p3"):
+        accepted(game.vote(player_id, "5"))
+    before, original = dump(game.state), game.state
+    game.state = original.fork()
+    assert dump(game.state) == before
+    accepted(game.vote("p1", "8"))
+    accepted(game.retract("p1"))
+    change = pb.UpdatePlayer(display_name="Robert", role=pb.PLAYER_ROLE_OBSERVER)
+    accepted(game.do(pb.Command(player_id="p2", update_player=change)))
+    accepted(game.do(pb.Command(player_id="p3", leave_game=pb.LeaveGame())))
+    accepted(game.join("Dee"))
+    accepted(game.vote("p4", "5"))
+    accepted(game.reveal(force=True))
+    accepted(game.add_story("Search"))
+    assert dump(original) == before
+
+
 def containers(state: GameState) -> int:
     """How many entries a trial copy has to copy."""
     owned = 0
