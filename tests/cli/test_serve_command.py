@@ -1,12 +1,15 @@
 import json
 import signal
 import sqlite3
+from base64 import b64encode
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from planning_poker_client import PokerClient
+import planningpoker.v1 as pb
+from planning_poker_client import CommandRefused, PokerClient
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program, Start
@@ -132,3 +135,32 @@ async def test_an_unusable_database_is_one_sentence_and_exit_code_1(
     assert lines[-1].startswith("The server cannot start: ")
     assert str(path) in lines[-1]
     assert server.lines == []
+
+
+async def test_no_card_comment_passcode_or_secret_is_ever_in_the_log(start: "Start") -> None:
+    canary, secret = "7fc4cnry", b"canary of a seat, thirty-two byt"
+    deck = pb.Deck(name="own", cards=[pb.Card(label="5", value=5), pb.Card(label=canary, value=8)])
+    server, address = await serving(
+        start, PLANNING_POKER_LOGGING__LEVEL="TRACE", PLANNING_POKER_LOGGING__FORMAT="text"
+    )
+    async with PokerClient(address) as client:
+        game = await client.create_game(
+            "Sprint 12", player="Ada", deck=deck, passcode=canary, seat_secret=secret
+        )
+        for passcode in (canary, f"not {canary}"):
+            with suppress(CommandRefused):
+                await client.join(game.join_code, "Bob", passcode=passcode)
+        await game.start_story("Login page")
+        await game.vote(canary, comment=canary)
+        with suppress(CommandRefused):
+            await game.vote(f"{canary}?")
+        await game.reveal(force=True)
+        await game.accept(canary)
+        await game.end()
+    server.process.send_signal(signal.SIGTERM)
+    assert await server.end() == 0
+    log = await server.errors()
+    assert game.game_id in log
+    assert canary not in log
+    for form in (secret.decode(), secret.hex(), b64encode(secret).decode()):
+        assert form not in log

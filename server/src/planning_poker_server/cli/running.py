@@ -8,7 +8,9 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+SIGNALS: Final = [signal.SIGINT, signal.SIGTERM]
+if hasattr(signal, "SIGHUP"):  # not on Windows
+    SIGNALS.append(signal.SIGHUP)
 
 
 class Failure(Exception):
@@ -49,7 +51,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 def on_signals(
     first: Callable[[signal.Signals], None], restore: Callable[[], None] = lambda: None
 ) -> None:
-    """Call `first` at SIGINT or SIGTERM; at the next one, `restore` and exit at once.
+    """Call `first` at SIGINT, SIGTERM or SIGHUP; at the next one, `restore` and exit at once.
 
     Exiting at once is safe for a server: what it accepted is already stored.
     """
@@ -64,12 +66,18 @@ def on_signals(
         first(number)
 
     for number in SIGNALS:
+        if number not in (signal.SIGINT, signal.SIGTERM) and _is_ignored(number):
+            continue  # started by nohup
         try:
             loop.add_signal_handler(number, receive, number)
         except NotImplementedError:  # Windows' loops have no such method
             signal.signal(
                 number, lambda got, _frame: loop.call_soon_threadsafe(receive, signal.Signals(got))
             )
+
+
+def _is_ignored(number: signal.Signals) -> bool:
+    return signal.getsignal(number) == signal.SIG_IGN
 
 
 async def interruptible(
