@@ -299,6 +299,12 @@ def test_no_secret_and_no_hash_of_one_is_in_an_event() -> None:
         assert hashed(secret_of("Bob")) not in row.event
 
 
+def test_a_seat_without_a_hashed_secret_is_a_programming_error() -> None:
+    join = pb.JoinGame(display_name="Bob", seat_secret=secret_of("Bob"))
+    with pytest.raises(ValueError, match="hash"):
+        table().ask(pb.Command(join_game=join), Actor("someone"))
+
+
 def test_another_seats_proof_does_not_help() -> None:
     game = table(None, "Bob")
     accepted(game.start())

@@ -58,6 +58,8 @@ def seat_shape_problem(join: pb.JoinGame) -> pb.Refusal | None:
 
 def sit_down(case: Case, join: pb.JoinGame, player_id: str, *, facilitator: bool = False) -> Draft:
     """The player that `join` describes, in a seat that the sender's secret proves."""
+    if not case.actor.seat_hash:
+        raise ValueError("a command that takes a seat must come with the hash of its secret")
     player = pb.Player(
         player_id=player_id,
         display_name=trim(join.display_name),
