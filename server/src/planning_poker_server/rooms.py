@@ -13,7 +13,13 @@ from planning_poker_server import ids
 from planning_poker_server.audience import Origin, Stream
 from planning_poker_server.domain.refusals import refuse
 from planning_poker_server.domain.types import Actor
-from planning_poker_server.eventlog.port import EventLog, GameCorrupt, LogUnavailable, Record
+from planning_poker_server.eventlog.port import (
+    EventLog,
+    GameCorrupt,
+    LogError,
+    LogUnavailable,
+    Record,
+)
 from planning_poker_server.passcodes import Passcodes, PasscodesBusy
 from planning_poker_server.ratelimit import Buckets
 from planning_poker_server.room import Room, Ticket
@@ -44,6 +50,9 @@ class Rooms:
         self._started_ms = now_ms()
         self._drivers: dict[str, RoomDriver] = {}
         self._loading: dict[tuple[str, bool], asyncio.Task[RoomDriver | pb.Refusal]] = {}
+        # Games that could not be loaded: said once, and left alone until
+        # somebody asks for them, since they may have been repaired.
+        self._unreadable: set[str] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._passcodes = Passcodes()
         self._passcode_attempts = Buckets(settings.passcode_attempts_per_minute)
@@ -248,12 +257,17 @@ class Rooms:
         except LogUnavailable:
             return _unavailable()
         except GameCorrupt as error:
-            logger.bind(game_id=game_id).error("the game's log is corrupt: {}", error)
+            if game_id not in self._unreadable:
+                logger.bind(game_id=game_id).error("the game's log is corrupt: {}", error)
+            self._unreadable.add(game_id)
             return corrupt()
         except Exception:
             # A bug is no reason to leave those who wait without an answer.
-            logger.bind(game_id=game_id).exception("loading a game failed")
+            if game_id not in self._unreadable:
+                logger.bind(game_id=game_id).exception("loading a game failed")
+            self._unreadable.add(game_id)
             return failed()
+        self._unreadable.discard(game_id)
         if room.head == 0 and not create:
             return gone()
         loaded = self._drivers.get(game_id)
@@ -275,11 +289,11 @@ class Rooms:
         while True:
             try:
                 due = await self._log.due(self._now_ms() + _LOAD_AHEAD_MS)
-            except LogUnavailable as error:
+            except LogError as error:
                 logger.warning("timers cannot be read: {}", error)
                 due = ()
             for game_id, _ in due:
-                if game_id not in self._drivers:
+                if game_id not in self._drivers and game_id not in self._unreadable:
                     await self._find(game_id)
             await asyncio.sleep(_POLL_S)
 
