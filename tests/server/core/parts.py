@@ -183,6 +183,7 @@ class Bench:
         self.limits = limits or GameLimits()
         self.room = Room(GAME_ID, self.limits, tail_events)
         self.rows: list[Record] = []
+        self.committed: list[Proposal] = []
         self.now_ms = START_MS
         self.connected: set[str] = set()
         self.settled = True
@@ -198,6 +199,7 @@ class Bench:
         """What a log does with a proposal, and the room with the commit."""
         assert proposal.expected_head == len(self.rows)
         self.rows.extend(proposal.records)
+        self.committed.append(proposal)
         return self.room.publish(Commit(proposal))
 
     def run(self, *tickets: Ticket) -> list[pb.CommandResult]:

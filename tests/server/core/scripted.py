@@ -1,19 +1,19 @@
-"""A log of one game that fails as it is told to, and a room driven on it."""
+"""A log that fails as it is told to, and a room driven on it."""
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 import planningpoker.v1 as pb
 from planning_poker_model.limits import GameLimits
 from planning_poker_server.audience import Origin
-from planning_poker_server.domain.types import Actor, Timer
+from planning_poker_server.domain.types import Actor
+from planning_poker_server.eventlog.memory import MemoryLog
 from planning_poker_server.eventlog.port import (
     Commit,
     Conflict,
-    FeedRecord,
-    GameRow,
     LogUnavailable,
     Proposal,
     Record,
@@ -21,104 +21,100 @@ from planning_poker_server.eventlog.port import (
 from planning_poker_server.room import Room, Ticket
 from planning_poker_server.room_driver import RoomDriver
 from planning_poker_server.session import AttachRequest, CommandRequest
+from planning_poker_server.settings import RoomSettings
 from tests.server.core.desk import Desk
-from tests.server.core.parts import GAME_ID, PRINCIPAL, Bench, room_settings, secret_of
+from tests.server.core.parts import GAME_ID, PRINCIPAL, Bench, creation, room_settings, secret_of
 from tests.server.core.virtual_time import now_ms, quiet
 
 
-class ScriptedLog:
-    """Keeps one game in a list; the next appends and reads do what `script` and `reads` say."""
+class ScriptedLog(MemoryLog):
+    """The next appends and reads do what `script` and `reads` say; all others succeed."""
 
-    epoch = "test"
-
-    def __init__(self, rows: Sequence[Record] = ()) -> None:
-        self.rows = list(rows)
-        self.codes: dict[str, str] = {}
+    def __init__(self) -> None:
+        super().__init__("test")
         self.asked: list[Proposal] = []
         self.script: deque[Step] = deque()
         self.reads: deque[Exception] = deque()
         self.gate: asyncio.Event | None = None
         """While set here, appends wait for it."""
 
+    @property
+    def rows(self) -> list[Record]:
+        """The records of the one game."""
+        game = self._games.get(GAME_ID)
+        return game.records if game else []
+
     async def append(self, proposal: Proposal) -> Commit | Conflict:
         self.asked.append(proposal)
         if self.gate is not None:
             await self.gate.wait()
         step = self.script.popleft() if self.script else commit
-        return step(self, proposal)
+        return await step(self, proposal)
+
+    async def really_append(self, proposal: Proposal) -> Commit | Conflict:
+        return await super().append(proposal)
 
     async def read(self, game_id: str, after: int = 0) -> AsyncIterator[Sequence[Record]]:
         if self.reads:
             raise self.reads.popleft()
-        if self.rows[after:]:
-            yield self.rows[after:]
+        async for page in super().read(game_id, after):
+            yield page
 
-    async def head(self, game_id: str) -> int:
-        return len(self.rows)
-
-    async def resolve(self, join_code: str) -> str | None:
-        return self.codes.get(join_code)
-
-    async def scan(self, cursor: str = "") -> AsyncIterator[Sequence[FeedRecord]]:
-        return
-        yield ()
-
-    async def games(self, after: str = "", limit: int = 100) -> Sequence[GameRow]:
-        return ()
-
-    async def due(self, until_ms: int, limit: int = 100) -> Sequence[tuple[str, Timer]]:
-        return ()
-
-    async def close(self) -> None:
-        return
+    def forget(self) -> None:
+        """The game is purged."""
+        del self._games[GAME_ID]
 
 
-Step: TypeAlias = Callable[[ScriptedLog, Proposal], Commit | Conflict]
+Step: TypeAlias = Callable[[ScriptedLog, Proposal], Awaitable[Commit | Conflict]]
 
 
-def commit(log: ScriptedLog, proposal: Proposal) -> Commit | Conflict:
+async def commit(log: ScriptedLog, proposal: Proposal) -> Commit | Conflict:
     """What a log does."""
-    if proposal.expected_head != len(log.rows):
-        return Conflict(len(log.rows))
-    log.rows.extend(proposal.records)
-    return Commit(proposal)
+    return await log.really_append(proposal)
 
 
-def full(log: ScriptedLog, proposal: Proposal) -> Commit | Conflict:
+async def full(log: ScriptedLog, proposal: Proposal) -> Commit | Conflict:
     """Nothing can be written, and that is certain."""
     raise LogUnavailable("the disk is full", definite=True)
 
 
-def lost(log: ScriptedLog, proposal: Proposal) -> Commit | Conflict:
+async def lost(log: ScriptedLog, proposal: Proposal) -> Commit | Conflict:
     """The connection broke before anything was written."""
     raise LogUnavailable("the connection broke", definite=False)
 
 
-def lost_behind_the_commit(log: ScriptedLog, proposal: Proposal) -> Commit | Conflict:
+async def lost_behind_the_commit(log: ScriptedLog, proposal: Proposal) -> Commit | Conflict:
     """The connection broke when all was written."""
-    commit(log, proposal)
+    await log.really_append(proposal)
     raise LogUnavailable("the connection broke", definite=False)
 
 
-def purged(log: ScriptedLog, proposal: Proposal) -> Commit | Conflict:
-    log.rows.clear()
-    return Conflict(0)
+async def purged(log: ScriptedLog, proposal: Proposal) -> Commit | Conflict:
+    log.forget()
+    return await log.really_append(proposal)
 
 
-def a_bug(log: ScriptedLog, proposal: Proposal) -> Commit | Conflict:
+async def garbled(log: ScriptedLog, proposal: Proposal) -> Commit | Conflict:
+    """Something else wrote to the log, and no event."""
+    log.rows.append(Record(len(log.rows) + 1, b"\xff", b""))
+    return await log.really_append(proposal)
+
+
+async def a_bug(log: ScriptedLog, proposal: Proposal) -> Commit | Conflict:
     raise RuntimeError("a bug")
 
 
 def overtaken_by(*tickets: Ticket) -> Step:
     """Another node was faster with these commands."""
 
-    def step(log: ScriptedLog, proposal: Proposal) -> Commit | Conflict:
+    async def step(log: ScriptedLog, proposal: Proposal) -> Commit | Conflict:
         other = Bench()
         other.rows = log.rows[:]
         other.room.catch_up(other.rows)
         other.do(*tickets)
-        log.rows = other.rows
-        return commit(log, proposal)
+        for faster in other.committed:
+            await log.really_append(faster)
+        return await log.really_append(proposal)
 
     return step
 
@@ -135,12 +131,11 @@ class Client(Desk):
 class Played:
     """A room driven on a scripted log, in virtual time."""
 
-    def __init__(self, bench: Bench | None = None, *, started_ms: int = 0, **settings: int) -> None:
-        self.log = ScriptedLog(bench.rows if bench else ())
-        self.settings = room_settings(**settings)
-        self.room = Room(GAME_ID, GameLimits(), self.settings.tail_events)
-        self.room.catch_up(self.log.rows)
-        self.driver = RoomDriver(self.room, self.log, self.settings, now_ms, started_ms or now_ms())
+    def __init__(self, log: ScriptedLog, settings: RoomSettings) -> None:
+        self.log = log
+        self.room = Room(GAME_ID, GameLimits(), settings.tail_events)
+        self.room.catch_up(log.rows)
+        self.driver = RoomDriver(self.room, log, settings, now_ms, now_ms())
         self.task = asyncio.get_running_loop().create_task(self.driver.run())
 
     async def client(self, *names: str, instance_id: str = "", **settings: int) -> Client:
@@ -189,6 +184,14 @@ class Played:
         return result
 
 
+async def driven(bench: Bench | None = None, **settings: int) -> Played:
+    """The game of `bench`, loaded just now; without one, a room for a game to be created."""
+    log = ScriptedLog()
+    for proposal in bench.committed if bench else ():
+        await log.really_append(proposal)
+    return Played(log, room_settings(**settings))
+
+
 def ticket_of(client: Client, request: CommandRequest) -> Ticket:
     actor = Actor(
         principal=PRINCIPAL, player_id=request.command.player_id, seat_hash=request.seat_hash
@@ -216,3 +219,11 @@ def detached(told: Sequence[pb.ServerEnvelope]) -> list[str]:
         for envelope in told
         if envelope.HasField("detached")
     ]
+
+
+async def take_code(log: ScriptedLog, code: str) -> None:
+    """Another game has this join code."""
+    bench = Bench()
+    proposal = bench.propose(creation())
+    other = replace(proposal, game_id="f" * 32, summary=proposal.summary._replace(join_code=code))
+    await log.really_append(other)

@@ -15,7 +15,7 @@ from tests.server.core.parts import (
     ticket,
     vote,
 )
-from tests.server.core.scripted import Client, Played, full, names, versions
+from tests.server.core.scripted import Client, Played, driven, full, names, versions
 from tests.server.core.virtual_time import in_virtual_time, let_pass, quiet
 
 SETTLE_MS = 30_000
@@ -42,7 +42,7 @@ def with_deadline(seconds: int, *votes: str) -> Bench:
 
 @in_virtual_time
 async def test_a_deadline_reveals_what_there_is_when_it_is_due() -> None:
-    played = Played(with_deadline(60, "Ada"))
+    played = await driven(with_deadline(60, "Ada"))
     ada = await played.client("Ada")
     await let_pass(59_999)
     assert kinds(played)[-1] == "vote_submitted"
@@ -53,7 +53,7 @@ async def test_a_deadline_reveals_what_there_is_when_it_is_due() -> None:
 
 @in_virtual_time
 async def test_a_deadline_without_votes_closes_the_round() -> None:
-    played = Played(with_deadline(60))
+    played = await driven(with_deadline(60))
     await let_pass(60_000)
     assert kinds(played)[-1] == "round_abandoned"
 
@@ -61,7 +61,7 @@ async def test_a_deadline_without_votes_closes_the_round() -> None:
 @in_virtual_time
 async def test_what_fell_due_while_no_server_ran_waits_until_clients_can_be_back() -> None:
     await let_pass(60_001)
-    played = Played(with_deadline(60, "Ada"))
+    played = await driven(with_deadline(60, "Ada"))
     await let_pass(SETTLE_MS - 1)
     assert kinds(played)[-1] == "vote_submitted"
     await let_pass(1)
@@ -70,7 +70,7 @@ async def test_what_fell_due_while_no_server_ran_waits_until_clients_can_be_back
 
 @in_virtual_time
 async def test_a_timer_fires_once_and_then_there_is_peace() -> None:
-    played = Played(with_deadline(60, "Ada"), idle_ms=10 * 60_000)
+    played = await driven(with_deadline(60, "Ada"), idle_ms=10 * 60_000)
     await let_pass(5 * 60_000)
     assert kinds(played).count("votes_revealed") == 1
     assert len(played.log.asked) == 1
@@ -78,7 +78,7 @@ async def test_a_timer_fires_once_and_then_there_is_peace() -> None:
 
 @in_virtual_time
 async def test_a_timer_that_the_log_does_not_take_is_tried_again_each_second() -> None:
-    played = Played(with_deadline(60, "Ada"), idle_ms=10 * 60_000)
+    played = await driven(with_deadline(60, "Ada"), idle_ms=10 * 60_000)
     played.log.script.extend([full] * 3)
     await let_pass(60_000)
     assert len(played.log.asked) == 1
@@ -89,7 +89,7 @@ async def test_a_timer_that_the_log_does_not_take_is_tried_again_each_second() -
 
 @in_virtual_time
 async def test_a_timer_that_was_moved_fires_at_its_new_time() -> None:
-    played = Played(with_deadline(60, "Ada"))
+    played = await driven(with_deadline(60, "Ada"))
     ada = await played.client("Ada")
     body = pb.SetDeadline(round_id="r1")
     body.remaining.seconds = 120
@@ -106,7 +106,7 @@ async def test_a_timer_that_was_moved_fires_at_its_new_time() -> None:
 async def test_what_a_timer_did_is_the_servers_and_has_the_same_cause_on_every_node() -> None:
     causes = []
     for _ in range(2):
-        played = Played(with_deadline(1, "Ada"))
+        played = await driven(with_deadline(1, "Ada"))
         await let_pass(1_000)
         event = pb.GameEvent.FromString(played.log.rows[-1].event)
         assert event.actor_id == ""
@@ -121,7 +121,7 @@ async def waiting_for_bob(**settings: int) -> tuple[Played, Client, Client]:
     """Ada has voted, Bob has not; both are there, and the room has settled."""
     bench = game("Bob", settings=automatic(), voting=True)
     bench.do(vote("Ada", "p1", "5"))
-    played = Played(bench, **settings)
+    played = await driven(bench, **settings)
     ada, bob = await played.client("Ada"), await played.client("Bob")
     await let_pass(SETTLE_MS)
     ada.told()
@@ -158,7 +158,7 @@ async def test_who_comes_back_in_time_was_never_away() -> None:
 async def test_nothing_reveals_by_itself_before_clients_could_come_back() -> None:
     bench = game("Bob", settings=automatic(), voting=True)
     bench.do(vote("Ada", "p1", "5"))
-    played = Played(bench)
+    played = await driven(bench)
     await played.client("Ada")
     await let_pass(SETTLE_MS - 1)
     assert kinds(played)[-1] == "vote_submitted"
@@ -170,7 +170,7 @@ async def test_nothing_reveals_by_itself_before_clients_could_come_back() -> Non
 async def test_after_loading_the_votes_of_all_voters_are_enough() -> None:
     bench = game("Bob", settings=automatic(), voting=True)
     bench.do(vote("Ada", "p1", "5"))
-    played = Played(bench)
+    played = await driven(bench)
     bob = await played.client("Bob")
     told = await played.say(bob, cast(player_id="p2"), cid(1))
     assert versions(told) == [6, 7]
@@ -202,7 +202,7 @@ async def test_a_reveal_that_the_log_does_not_take_is_not_forgotten() -> None:
 
 @in_virtual_time
 async def test_everybody_is_told_who_comes_and_goes_at_most_once_a_second() -> None:
-    played = Played(game("Bob", "Cid"))
+    played = await driven(game("Bob", "Cid"))
     ada = await played.client("Ada")
     await let_pass(5_000)
     ada.told()
@@ -223,7 +223,7 @@ async def test_everybody_is_told_who_comes_and_goes_at_most_once_a_second() -> N
 
 @in_virtual_time
 async def test_a_quiet_room_does_nothing() -> None:
-    played = Played(game("Bob"))
+    played = await driven(game("Bob"))
     ada = await played.client("Ada")
     await let_pass(SETTLE_MS)
     ada.told()
@@ -235,7 +235,7 @@ async def test_a_quiet_room_does_nothing() -> None:
 
 @in_virtual_time
 async def test_many_followers_are_told_in_ticks_but_what_is_critical_at_once() -> None:
-    played = Played(game("Bob", voting=True))
+    played = await driven(game("Bob", voting=True))
     ada = await played.client("Ada")
     watchers = [await played.client() for _ in range(60)]
     for watcher in watchers:
@@ -255,7 +255,7 @@ async def test_many_followers_are_told_in_ticks_but_what_is_critical_at_once() -
 
 @in_virtual_time
 async def test_a_slow_tick_is_cut_short_by_what_is_critical_and_sends_nothing_twice() -> None:
-    played = Played(game("Bob", voting=True))
+    played = await driven(game("Bob", voting=True))
     ada = await played.client("Ada")
     watchers = [await played.client() for _ in range(60)]
     for watcher in watchers:
@@ -271,7 +271,7 @@ async def test_a_slow_tick_is_cut_short_by_what_is_critical_and_sends_nothing_tw
 
 @in_virtual_time
 async def test_a_story_added_by_somebody_reaches_a_watcher_without_a_seat() -> None:
-    played = Played(game("Bob"))
+    played = await driven(game("Bob"))
     watcher = await played.client()
     played.attach(watcher)
     assert watcher.told()[0].attached.snapshot.version == 3

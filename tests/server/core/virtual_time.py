@@ -12,28 +12,34 @@ P = ParamSpec("P")
 
 
 class _Selector(selectors.DefaultSelector):
-    """Instead of waiting, tells how long the wait would have been."""
+    """Instead of waiting, lets as much time pass as the wait would have taken."""
 
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
+        self.for_quiet: list[asyncio.Future[None]] = []
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
-        if not ready and timeout is None:
+        if ready or timeout == 0:
+            return ready
+        if self.for_quiet:
+            while self.for_quiet:
+                self.for_quiet.pop().set_result(None)
+        elif timeout is None:
             raise AssertionError("everybody waits, and nothing will ever happen")
-        if not ready and timeout is not None:
+        else:
             self.now += max(0.0, timeout)
         return ready
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
-        self._time = _Selector()
-        super().__init__(self._time)
+        self.virtual = _Selector()
+        super().__init__(self.virtual)
 
     def time(self) -> float:
-        return self._time.now
+        return self.virtual.now
 
 
 def in_virtual_time(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
@@ -52,13 +58,16 @@ def now_ms() -> int:
     return START_MS + round(asyncio.get_running_loop().time() * 1_000)
 
 
+async def quiet() -> None:
+    """Let everything happen that happens at once."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    nothing_left = loop.create_future()
+    loop.virtual.for_quiet.append(nothing_left)
+    await nothing_left
+
+
 async def let_pass(ms: int) -> None:
     """Let everything happen that happens within this time."""
     await asyncio.sleep(ms / 1_000)
     await quiet()
-
-
-async def quiet() -> None:
-    """Let everything happen that happens at once."""
-    for _ in range(30):
-        await asyncio.sleep(0)
