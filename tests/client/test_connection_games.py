@@ -221,6 +221,25 @@ def test_on_a_new_stream_every_game_is_resumed_before_its_commands() -> None:
     assert [message.correlation_id for message in driven.written()] == ["c1"]
 
 
+def test_a_watcher_resumes_with_the_passcode_and_a_seat_without() -> None:
+    driven = Driven().connect()
+    driven.connection.attach(pb.Attach(game_id=said.CODE, passcode="pass"), "a1", driven.now)
+    driven.written()
+    driven.hear(said.attached("a1", said.game(3)))
+    driven.connection.hold(said.GAME, "")
+    driven.lose()
+    driven.stream()
+    request = attach_written(driven)
+    assert request.attach.passcode == "pass"
+    driven.hear(said.attached(request.correlation_id, said.game(3)))
+    driven.attach("a2", "p1")
+    assert attach_written(driven).attach.passcode == "pass"
+    driven.hear(said.attached("a2", said.game(3), "p1"))
+    driven.lose()
+    driven.stream()
+    assert attach_written(driven).attach.passcode == ""
+
+
 def test_after_the_log_was_replaced_versions_mean_nothing_and_a_snapshot_is_asked_for() -> None:
     driven = Driven().connect(epoch="one")
     inbox = driven.join()
@@ -445,6 +464,28 @@ def test_an_attach_that_was_given_up_is_followed_by_one_that_settles_the_seats()
     (settled,) = driven.told(Settled)
     assert isinstance(settled.outcome, OutcomeUnknown)
     assert [seat.player_id for seat in attach_written(driven).attach.seats] == ["p1"]
+
+
+def test_nothing_is_asked_for_anybody_while_the_connection_is_given_up() -> None:
+    driven = Driven().connect()
+    driven.join()
+    driven.attach("a2", "p2")
+    driven.written()
+    driven.lose(Loss("Stop.", retryable=False))
+    assert driven.connection.timer() is None
+    driven.connect()
+    assert [seat.player_id for seat in attach_written(driven).attach.seats] == ["p1"]
+
+
+def test_a_client_that_was_closed_and_opened_again_follows_nothing() -> None:
+    driven = Driven().connect()
+    driven.join()
+    driven.attach("a2", "p2")
+    driven.written()
+    driven.note(driven.connection.close(driven.now))
+    driven.connect()
+    assert driven.payloads() == []
+    assert not driven.connection.games
 
 
 # Acknowledging

@@ -118,6 +118,18 @@ def test_a_stream_that_is_not_welcomed_in_time_is_hung_up() -> None:
     assert driven.connection.timer() is None
 
 
+def test_an_attempt_that_the_time_for_opening_cuts_short_fails_with_the_reason_before() -> None:
+    driven = Driven(connect_timeout=10.0, attempt_timeout=5.0)
+    driven.connection.open(driven.now)
+    driven.connection.opened(driven.now)
+    driven.now += 9.0
+    driven.lose(jitter=0.0)
+    driven.connection.opened(driven.now)
+    driven.wait(1.0)
+    (hangup,) = driven.told(Hangup)
+    assert hangup.loss == LOST
+
+
 def test_after_a_loss_it_waits_a_random_part_of_a_doubling_backoff() -> None:
     driven = Driven().connect()
     waits = []

@@ -141,6 +141,18 @@ async def test_who_missed_a_little_is_told_of_it_event_by_event(host: Host, gate
         ]
 
 
+async def test_a_watcher_of_a_guarded_game_comes_back(host: Host, gate: Gate) -> None:
+    async with (
+        PokerClient(host.server.address) as ada_client,
+        PokerClient(gate.address, options=EAGER) as watching_client,
+    ):
+        ada = await ada_client.create_game("Sprint 12", player="Ada", passcode="sesame")
+        watcher = await watching_client.attach(ada.game_id, passcode="sesame")
+        gate.cut()
+        await becomes(watching_client, Reconnecting)
+        await sees(watcher, (await ada.start_round()).version)
+
+
 async def test_who_missed_more_than_the_server_keeps_is_resynced(host: Host) -> None:
     async with (
         gate_to(host, tail_events=4) as gate,

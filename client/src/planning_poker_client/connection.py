@@ -13,55 +13,46 @@ from planning_poker_client.answers import receipt_of
 from planning_poker_client.errors import (
     ClientClosed,
     CommandRefused,
-    ConnectionFailed,
     ConnectionLost,
-    ConnectionProblem,
     NotSent,
     OutcomeUnknown,
     PokerError,
 )
+from planning_poker_client.heartbeat import Heartbeat
 from planning_poker_client.inbox import AckPace, Inbox
 from planning_poker_client.inflight import InFlight, Request
-from planning_poker_client.notices import Ended, Hangup, Loss, Notice, Settled, StateChanged
+from planning_poker_client.link import Link
+from planning_poker_client.notices import Ended, Hangup, Loss, Notice, Settled
 from planning_poker_client.options import ClientOptions
-from planning_poker_client.states import (
-    Connected,
-    Connecting,
-    ConnectionState,
-    Disconnected,
-    Failed,
-    Reconnecting,
-    Signal,
-    check,
-)
+from planning_poker_client.states import ConnectionState, Disconnected, Failed
 from planning_poker_client.subscriptions import Subscriptions
 from planning_poker_model import message_types
 
 PROTOCOL_VERSION: Final = 1
-_MISSED_PINGS: Final = 2
 
 
 class Connection:
     """One client: its requests, the games it follows, and one stream after another."""
 
     def __init__(self, hello: pb.Hello, server: str, options: ClientOptions) -> None:
-        self.state: ConnectionState = Disconnected()
-        self.retry_at: float | None = None
-        """When the driver is to open a stream; None: not."""
         self._hello = hello
         self._server = server
         self._options = options
+        self._link = Link(server, options)
+        self._heartbeat = Heartbeat()
         self._requests = InFlight(options.max_waiting)
         self._games = Subscriptions(self._requests, hello.instance_id, options.command_timeout)
         self._said: deque[pb.ClientEnvelope] = deque()
-        self._attempt = 0
-        self._connect_by = 0.0
-        self._welcome_by: float | None = None
-        self._welcomed_at = 0.0
         self._log_epoch = ""
-        self._heard_at = 0.0
-        self._pings = 0
-        self._ping_interval = 0.0
+
+    @property
+    def state(self) -> ConnectionState:
+        return self._link.state
+
+    @property
+    def retry_at(self) -> float | None:
+        """When the driver is to open a stream; None: not."""
+        return self._link.retry_at
 
     @property
     def games(self) -> Mapping[str, Inbox]:
@@ -72,46 +63,22 @@ class Connection:
 
     def open(self, now: float) -> Sequence[Notice]:
         """Its user wants it: within `connect_timeout` it is Connected or Failed."""
-        change = self._become(Signal.OPEN, Connecting())
-        self._connect_by = now + self._options.connect_timeout
-        self._attempt = 0
-        self.retry_at = now
-        return (change,)
+        return (self._link.open(now),)
 
     def opened(self, now: float) -> None:
         """There is a new stream; the first thing to be said on it is Hello."""
-        self.retry_at = None
-        self._welcome_by = now + self._options.attempt_timeout
-        if isinstance(self.state, Connecting):
-            self._welcome_by = min(self._welcome_by, self._connect_by)
+        self._link.opened(now)
         self._said.clear()
         self._say(hello=self._hello)
 
     def lost(self, loss: Loss, now: float, jitter: float) -> Sequence[Notice]:
         """The stream is gone, or could not be opened. `jitter` is random, from 0 to 1."""
-        self._welcome_by = None
-        self._said.clear()
-        self._games.stream_lost()
-        if isinstance(self.state, Disconnected | Failed):
+        self._stream_lost()
+        change = self._link.lost(loss, now, jitter)
+        if change is None:
             return ()
-        if (
-            isinstance(self.state, Connected)
-            and now - self._welcomed_at >= self._options.steady_after
-        ):
-            self._attempt = 0
-        longest = self._options.backoff_first * 2.0 ** min(self._attempt, 32)
-        backoff = max(loss.retry_after, jitter * min(longest, self._options.backoff_longest))
-        self._attempt += 1
-        if isinstance(self.state, Connecting):
-            if not loss.retryable or now + backoff >= self._connect_by:
-                return self._fail(ConnectionFailed(loss.message, retryable=loss.retryable), now)
-            self.retry_at = now + backoff
-            return (self._become(Signal.LOSS, Connecting()),)
-        if not loss.retryable or self._attempt > self._options.max_attempts:
-            return self._fail(ConnectionLost(loss.message, retryable=loss.retryable), now)
-        self.retry_at = now + backoff
-        following = Reconnecting(self._attempt, backoff, loss.message)
-        return (self._become(Signal.LOSS, following),)
+        # Given up, the games stay: opened again, the connection resumes them.
+        return (change, *(self._end_all(change.error, now) if change.error else ()))
 
     def finish(self) -> None:
         """It is about to be closed: everything applied is acknowledged now."""
@@ -121,26 +88,21 @@ class Connection:
 
     def close(self, now: float) -> Sequence[Notice]:
         """Its user wants it no more."""
-        self._welcome_by = self.retry_at = None
-        change = self._become(Signal.CLOSE, Disconnected())
-        notices = self._end_all(ClientClosed("The client is closed."), now)
+        self._stream_lost()
+        change = self._link.close()
+        ended = self._end_all(ClientClosed("The client is closed."), now)
         self._games.clear()
-        return [change, *notices]
+        return (change, *ended)
 
-    def _fail(self, error: ConnectionProblem, now: float) -> Sequence[Notice]:
-        # The games stay: opened again, the connection resumes them.
-        change = self._become(Signal.GIVE_UP, Failed(str(error)), error)
-        return [change, *self._end_all(error, now)]
+    def _stream_lost(self) -> None:
+        self._heartbeat.end()
+        self._said.clear()
+        self._requests.stream_lost()
+        self._games.stream_lost()
 
     def _end_all(self, error: PokerError, now: float) -> Sequence[Notice]:
         settled = [self._give_up(request, error, now) for request in self._requests]
         return [*settled, *(Ended(game_id, error) for game_id in self.games)]
-
-    def _become(
-        self, signal: Signal, following: ConnectionState, error: ConnectionProblem | None = None
-    ) -> StateChanged:
-        self.state = check(self.state, signal, following)
-        return StateChanged(self.state, error)
 
     # What its user asks
 
@@ -193,7 +155,7 @@ class Connection:
 
     def outgoing(self, now: float) -> Sequence[pb.ClientEnvelope]:
         """What to write now, in order."""
-        if isinstance(self.state, Connected):
+        if self._link.connected:
             while self._games.detaches:
                 self._say(detach=self._games.detaches.popleft())
             for request in self._requests.sendable(now):
@@ -203,8 +165,7 @@ class Connection:
                     self._say(request.correlation_id, attach=self._games.prepare(request))
             for ack in self._games.acks(now):
                 self._say(ack=ack)
-            if self._ping_interval and now >= self._ping_at():
-                self._pings += 1
+            if self._heartbeat.take_ping(now):
                 self._say(ping=pb.Ping())
         messages = tuple(self._said)
         self._said.clear()
@@ -221,15 +182,16 @@ class Connection:
 
     def timer(self) -> float | None:
         """When `tick` has something to do; None: nothing is timed."""
-        return _first(self._requests.deadline(), self._welcome_by, self._silent_at())
+        silent_at = self._heartbeat.silent_at()
+        return _first(self._requests.deadline(), self._link.welcome_by, silent_at)
 
     def wake(self) -> float | None:
         """When `outgoing` has more by itself; None: only after something happened."""
-        if not isinstance(self.state, Connected):
+        if not self._link.connected:
             return None
         if self._games.detaches:
             return 0.0
-        ping_at = self._ping_at() if self._ping_interval else None
+        ping_at = self._heartbeat.ping_at()
         return _first(self._requests.sendable_at(), self._games.ack_due(), ping_at)
 
     def tick(self, now: float) -> Sequence[Notice]:
@@ -238,15 +200,13 @@ class Connection:
         for request in self._requests:
             if request.deadline <= now:
                 notices.extend(self._timed_out(request, now))
-        if self._welcome_by is not None and self._welcome_by <= now:
-            self._welcome_by = None
-            message = f"{self._server} took too long to answer."
-            notices.append(Hangup(Loss(message, retryable=True)))
-        silent_at = self._silent_at()
+        overdue = self._link.overdue(now)
+        if overdue is not None:
+            notices.append(Hangup(overdue))
+        silent_at = self._heartbeat.silent_at()
         if silent_at is not None and silent_at <= now:
-            self._heard_at = now  # said once
-            message = f"{self._server} has fallen silent."
-            notices.append(Hangup(Loss(message, retryable=True)))
+            self._heartbeat.end()
+            notices.append(Hangup(Loss(f"{self._server} has fallen silent.", retryable=True)))
         return notices
 
     def _timed_out(self, request: Request, now: float) -> Sequence[Notice]:
@@ -268,24 +228,15 @@ class Connection:
             unknown.__cause__ = error
         return Settled(request.correlation_id, unknown)
 
-    def _ping_at(self) -> float:
-        return self._heard_at + self._ping_interval * (self._pings + 1)
-
-    def _silent_at(self) -> float | None:
-        if not isinstance(self.state, Connected) or not self._ping_interval:
-            return None
-        return self._heard_at + self._ping_interval * (_MISSED_PINGS + 1)
-
     # What the server says
 
     def receive(self, envelope: pb.ServerEnvelope, now: float) -> Sequence[Notice]:
         """Take one message; what only a newer SDK knows is passed over."""
-        self._heard_at = now
-        self._pings = 0
+        self._heartbeat.heard(now)
         payload = envelope.WhichOneof("payload") or ""
         if payload == "goodbye":
             return self._goodbye(envelope.goodbye)
-        if not isinstance(self.state, Connected):
+        if not self._link.connected:
             return self._welcome(envelope.welcome, now) if payload == "welcome" else ()
         return self._dispatch(payload, envelope, now)
 
@@ -310,21 +261,19 @@ class Connection:
                 return ()
 
     def _welcome(self, welcome: pb.Welcome, now: float) -> Sequence[Notice]:
-        self._welcome_by = None
         if welcome.version != PROTOCOL_VERSION:
             message = f"The server wants to speak protocol version {welcome.version}."
             return (Hangup(Loss(message, retryable=False)),)
         limits = welcome.limits
-        self._ping_interval = limits.ping_interval.ToTimedelta().total_seconds()
         self._games.pace = AckPace(
             limits.ack_every_events or AckPace().every_events,
             limits.ack_within.ToTimedelta().total_seconds(),
         )
+        self._heartbeat.begin(limits.ping_interval.ToTimedelta().total_seconds(), now)
         self._requests.new_stream(limits, now)
         self._games.resume_all(now, same_log=welcome.log_epoch == self._log_epoch)
         self._log_epoch = welcome.log_epoch
-        self._welcomed_at = now
-        return (self._become(Signal.WELCOME, Connected()),)
+        return (self._link.welcomed(now),)
 
     def _goodbye(self, goodbye: pb.Goodbye) -> Sequence[Notice]:
         again = goodbye.next_step in (pb.NEXT_STEP_RESUME, pb.NEXT_STEP_REJOIN)

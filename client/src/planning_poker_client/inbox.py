@@ -49,6 +49,8 @@ class Inbox:
         self.view = GameView.from_game(snapshot)
         self.seats: dict[str, HeldSeat] = {}
         """The seats held here, by player id."""
+        self.passcode = ""
+        """What the game was attached with without a seat."""
         self.seat_states: dict[str, pb.SeatState] = {}
         self.present: set[str] = set()
         """Ids of the connected players."""
@@ -144,6 +146,7 @@ class Inbox:
             game_id=self.view.game_id,
             after_version=after,
             after_correlation_id=self._last_correlation_id,
+            passcode="" if self.seats else self.passcode,  # checking one is costly
             seats=[
                 pb.Seat(player_id=player_id, seat_secret=seat.secret)
                 for player_id, seat in self.seats.items()

@@ -80,9 +80,12 @@ class InFlight:
         return self._attaching[game] > 0
 
     def new_stream(self, limits: pb.Limits, now: float) -> None:
-        """A stream is open, with these limits; all that has no answer is to be sent on it."""
+        """A stream is open, with these limits."""
         self._limits = limits
         self._pace = Pace(limits.commands_per_second, limits.command_burst, now)
+
+    def stream_lost(self) -> None:
+        """All that has no answer is to be sent on the next stream."""
         self._unanswered.clear()
         self._attaching.clear()
         for request in self._requests.values():

@@ -96,7 +96,6 @@ class Subscriptions:
         """Follow nothing any more."""
         self.games.clear()
         self._holders.clear()
-        self.detaches.clear()
 
     # What is sent
 
@@ -110,7 +109,7 @@ class Subscriptions:
             request.sent_as = asked
         else:
             request.sent_as = inbox.resume()
-            request.sent_as.passcode = asked.passcode
+            request.sent_as.passcode = asked.passcode or request.sent_as.passcode
             request.sent_as.seats.extend(
                 seat for seat in asked.seats if seat.player_id not in inbox.seats
             )
@@ -139,6 +138,7 @@ class Subscriptions:
 
     def stream_lost(self) -> None:
         """What was asked on the old stream to go on there is void."""
+        self.detaches.clear()
         self._resumes.clear()
         for request in self._requests:
             if request.resumes:
@@ -146,7 +146,6 @@ class Subscriptions:
 
     def resume_all(self, now: float, *, same_log: bool) -> None:
         """On a new stream: every game goes on; without `same_log`, from a snapshot."""
-        self.detaches.clear()
         for game_id, inbox in self.games.items():
             if not same_log:
                 inbox.distrust()
@@ -208,7 +207,9 @@ class Subscriptions:
 
     def _answered(self, request: Request, inbox: Inbox, attached: pb.Attached) -> Sequence[Notice]:
         self._requests.pop(request.correlation_id)
-        for seat in request.sent_as.seats if request.sent_as else ():
+        sent = request.sent_as or pb.Attach()
+        inbox.passcode = sent.passcode or inbox.passcode
+        for seat in sent.seats:
             if seat.player_id in attached.player_ids:
                 inbox.seats[seat.player_id] = HeldSeat(seat.seat_secret, attached.head_version)
             else:
