@@ -84,6 +84,8 @@ class Stream:
         self._waiting: list[pb.ServerEnvelope] = []
         self._news = asyncio.Condition()
         self._ended = False
+        self._broken: Exception | None = None
+        """What made the fold of the events fail: a hole, or one of them twice."""
         self._reader = asyncio.get_running_loop().create_task(self._read())
 
     # Sending
@@ -108,6 +110,8 @@ class Stream:
                 await self._take(message)
         except grpc.aio.AioRpcError:
             pass  # `status` tells
+        except Exception as error:
+            self._broken = error
         finally:
             async with self._news:
                 self._ended = True
@@ -131,8 +135,10 @@ class Stream:
             batch = received.event_batch
             if batch.HasField("snapshot"):
                 self.views[batch.game_id] = GameView.from_game(batch.snapshot)
-            for event in batch.events:
-                self.views[batch.game_id].apply(event)
+            view = self.views.get(batch.game_id)  # none where a test resumes without one
+            if view is not None:
+                for event in batch.events:
+                    view.apply(event)
 
     async def expect(self, name: str, where: Where = lambda _: True) -> Any:
         """The payload of the next message of this name that fits."""
@@ -188,6 +194,8 @@ class Stream:
                         await self._news.wait()
             except TimeoutError:
                 raise AssertionError(f"waited in vain; received {self.names()}") from None
+            if self._broken is not None:
+                raise AssertionError("the events do not follow one another") from self._broken
             if not condition(self):
                 raise StreamEnded(f"waited in vain; received {self.names()}, then the end")
 
