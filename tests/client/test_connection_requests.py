@@ -69,6 +69,19 @@ def test_a_refused_command_gives_the_refusal_with_all_it_says() -> None:
     assert error.current_version == 5
 
 
+def test_a_refusal_that_is_not_definite_leaves_the_outcome_unknown() -> None:
+    driven = Driven().connect()
+    driven.ask("c1", end_game=END)
+    driven.written()
+    refusal = pb.Refusal(reason=pb.REASON_LOG_UNAVAILABLE, message="In doubt.", retryable=True)
+    refusal.retry_delay.FromMilliseconds(500)
+    driven.hear(said.refused("c1", refusal))
+    error = outcome(driven)
+    assert isinstance(error, OutcomeUnknown)
+    assert (error.correlation_id, error.definite) == ("c1", False)
+    assert (str(error), error.retry_after.total_seconds()) == ("In doubt.", 0.5)
+
+
 def test_a_reason_that_only_a_newer_server_knows_is_a_number() -> None:
     unknown = pb.Refusal()
     unknown.MergeFromString(b"\x08\xe7\x07")  # reason = 999

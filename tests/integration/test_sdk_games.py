@@ -1,6 +1,7 @@
 """Whole games through the SDK, against the real server."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 
 import pytest
@@ -288,3 +289,28 @@ async def test_a_seat_is_found_again_by_another_process_with_its_card(
         await ada.add_story("Whose event comes behind the seat's state")
         await again.wait_for(lambda view: bool(view.stories), timeout=PATIENCE_S)
         assert (again.seat.card, again.seat.comment) == ("8", "risky")
+
+
+async def test_no_card_secret_or_token_is_in_what_the_sdk_logs_and_prints(
+    host: Host, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = await host.start()
+    deck = pb.Deck(name="odd", cards=[pb.Card(label="CANARY-1"), pb.Card(label="CANARY-2")])
+    secret = b"CANARY-3".ljust(32, b"!")
+    with caplog.at_level(logging.DEBUG):
+        async with PokerClient(server.address, token="CANARY-4") as client:
+            game = await client.create_game(
+                "Sprint 12", player="Ada", deck=deck, seat_secret=secret, passcode="CANARY-5"
+            )
+            changes = game.changes()
+            await game.start_round()
+            receipt = await game.vote("CANARY-1", comment="CANARY-6")
+            with pytest.raises(CommandRefused) as refused:
+                await game.vote("CANARY-7")
+            printed = [repr(receipt), repr(game), repr(client), repr(game.view)]
+            await game.reveal()
+            await game.end()
+            printed += [repr(item) async for item in changes]
+    printed += [record.getMessage() for record in caplog.records if "planning" in record.name]
+    assert "CANARY" not in "\n".join(printed)
+    assert refused.value.reason == "CARD_NOT_IN_DECK"

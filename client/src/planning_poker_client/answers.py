@@ -1,7 +1,8 @@
-"""What an accepted command tells its sender. Pure."""
+"""What the answer to a command tells its sender. Pure."""
 
 import planningpoker.v1 as pb
 from planning_poker_client.changes import Receipt
+from planning_poker_client.errors import CommandRefused, OutcomeUnknown, PokerError
 from planning_poker_client.inflight import Request
 
 
@@ -17,6 +18,14 @@ def receipt_of(correlation_id: str, result: pb.CommandResult) -> Receipt:
         story_ids=tuple(accepted.story_ids),
         round_id=accepted.round_id,
     )
+
+
+def refusal_of(request: Request, refusal: pb.Refusal) -> PokerError:
+    """The error that a refusing result stands for."""
+    if refusal.definite:
+        return CommandRefused(refusal)
+    retry_after = refusal.retry_delay.ToTimedelta()
+    return OutcomeUnknown(refusal.message, request.correlation_id, retry_after)
 
 
 def own_vote(request: Request, receipt: Receipt) -> pb.SeatState | None:

@@ -9,10 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import planningpoker.v1 as pb
-from planning_poker_client.answers import receipt_of
+from planning_poker_client.answers import receipt_of, refusal_of
 from planning_poker_client.errors import (
     ClientClosed,
-    CommandRefused,
     ConnectionLost,
     NotSent,
     OutcomeUnknown,
@@ -289,7 +288,7 @@ class Connection:
         self._requests.pop(request.correlation_id)
         if not result.HasField("accepted"):
             self._games.given_up(request, now)
-            return (Settled(request.correlation_id, CommandRefused(result.refusal)),)
+            return (Settled(request.correlation_id, refusal_of(request, result.refusal)),)
         receipt = receipt_of(request.correlation_id, result)
         self._games.accepted(request, receipt)
         return (Settled(request.correlation_id, receipt),)

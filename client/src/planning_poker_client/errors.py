@@ -41,7 +41,6 @@ class CommandRefused(PokerError):
     def __init__(self, refusal: pb.Refusal) -> None:
         super().__init__(refusal.message or "The server refused and did not say why.")
         self.refusal = refusal
-        self.definite = refusal.definite
         self.retryable = refusal.retryable
 
     @property
@@ -85,7 +84,7 @@ class CommandRefused(PokerError):
 
 
 class OutcomeUnknown(PokerError):
-    """A command was sent and not answered: it may or may not have had its effect.
+    """A command was sent, and neither accepted nor refused: it may or may not have its effect.
 
     The same call with `request_id=error.correlation_id` tells, and has one effect at most.
     """
@@ -93,9 +92,13 @@ class OutcomeUnknown(PokerError):
     definite = False
     retryable = True
 
-    def __init__(self, message: str, correlation_id: str) -> None:
+    def __init__(
+        self, message: str, correlation_id: str, retry_after: timedelta = timedelta()
+    ) -> None:
         super().__init__(message)
         self.correlation_id = correlation_id
+        self.retry_after = retry_after
+        """How long to wait before asking again."""
 
 
 class NotSent(PokerError):
