@@ -193,6 +193,28 @@ async def test_a_connection_that_is_lost_for_good_says_so_everywhere(
     ]
 
 
+async def test_each_loss_is_one_warning_and_each_return_one_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def cut(stream: Stream) -> None:
+        await stream.expect("hello")
+        await stream.say(said.welcome())
+        await stream.abort(grpc.StatusCode.UNAVAILABLE)
+
+    async def refuse(stream: Stream) -> None:
+        await stream.abort(grpc.StatusCode.UNAVAILABLE)
+
+    with caplog.at_level(logging.INFO, "planning_poker_client"):
+        async with (
+            serving(cut, refuse, refuse, cut, refuse, TableServer()) as server,
+            PokerClient(server.address, options=FAST) as client,
+        ):
+            await client.attach(said.CODE)
+    said_so = [record.message.split(",")[0].split(" to ")[0] for record in caplog.records]
+    lost, back = "connection lost", "connected"
+    assert said_so[:-2] == [back, lost, back, lost, back]
+
+
 async def test_a_failed_client_can_be_opened_again_and_goes_on() -> None:
     async def ends(stream: Stream) -> None:
         await stream.expect("hello")

@@ -1,6 +1,7 @@
 """Between the coroutines of a client's user and its connection: who waits for what."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypedDict
 from uuid import uuid4
@@ -67,6 +68,7 @@ class Exchange:
         )
         self._waiting: dict[str, set[asyncio.Future[Receipt | PokerError]]] = {}
         self._followers: dict[str, list[Follower]] = {}
+        self._told = self._connection.state
         self._states: WeakSet[States] = WeakSet()
         self._opening: asyncio.Future[ConnectionProblem | None] | None = None
 
@@ -202,7 +204,8 @@ class Exchange:
             case Resuming(game_id, reason):
                 LOG.info("game %s is asked for again: %s", game_id, reason)
             case StateChanged(state, error):
-                self._log(state)
+                self._log(self._told, state)
+                self._told = state
                 for states in tuple(self._states):
                     states.push(state)
                 if isinstance(state, Connected | Failed):
@@ -212,7 +215,7 @@ class Exchange:
         if self._opening is not None and not self._opening.done():
             self._opening.set_result(error)
 
-    def _log(self, state: ConnectionState) -> None:
+    def _log(self, before: ConnectionState, state: ConnectionState) -> None:
         match state:
             case Connecting():
                 LOG.debug("connecting to %s", self._target)
@@ -220,8 +223,8 @@ class Exchange:
                 LOG.info("connected to %s", self._target)
             case Reconnecting(attempt, _, reason):
                 # One warning a loss, however many attempts follow.
-                level = "warning" if attempt == 1 else "debug"
-                getattr(LOG, level)("connection lost, attempt %d follows: %s", attempt, reason)
+                level = logging.WARNING if isinstance(before, Connected) else logging.DEBUG
+                LOG.log(level, "connection lost, attempt %d follows: %s", attempt, reason)
             case Failed(reason):
                 LOG.warning("connection given up: %s", reason)
             case _:
