@@ -30,6 +30,7 @@ from planning_poker_server.settings import RoomSettings
 _YIELD_S = 0.005
 _POLL_S = 1.0
 _LOAD_AHEAD_MS = 2_000
+_LOAD_AT_ONCE = 100
 _RETRY_MS = 1_000
 
 
@@ -203,6 +204,9 @@ class Rooms:
             buckets, what = self._creates, "games were created"
         elif command.HasField("join_game"):
             buckets, what = self._joins, "seats were taken"
+        elif command.update_game.passcode:
+            # Hashing one costs as much as anything here, whoever may set it.
+            buckets, what = self._creates, "passcodes were set"
         if buckets is None:
             return None
         wait_ms = buckets.take(f"{stream.session.principal}|{peer}", self._now_ms())
@@ -287,8 +291,11 @@ class Rooms:
     async def _load_due(self) -> None:
         """Load the rooms of games whose timers are about to fire; they fire them."""
         while True:
+            # Timers of games that need no loading must not hide the others;
+            # a game has up to three.
+            limit = _LOAD_AT_ONCE + 3 * (len(self._drivers) + len(self._unreadable))
             try:
-                due = await self._log.due(self._now_ms() + _LOAD_AHEAD_MS)
+                due = await self._log.due(self._now_ms() + _LOAD_AHEAD_MS, limit)
             except LogError as error:
                 logger.warning("timers cannot be read: {}", error)
                 due = ()

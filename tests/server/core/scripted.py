@@ -122,10 +122,14 @@ def overtaken_by(*tickets: Ticket) -> Step:
 class Client(Desk):
     """A stream without a transport, as rooms see streams."""
 
-    woken = 0
+    def __init__(self, *, hello: bool = True, **settings: int) -> None:
+        super().__init__(hello=hello, **settings)
+        self.woken = 0
+        self.awake = asyncio.Event()
 
     def wake(self) -> None:
         self.woken += 1
+        self.awake.set()
 
 
 class Played:
