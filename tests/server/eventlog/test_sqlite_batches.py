@@ -4,8 +4,9 @@ import asyncio
 import sqlite3
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -85,6 +86,19 @@ async def test_appends_to_one_game_in_one_transaction_are_decided_in_their_order
     assert outcomes[4] == Conflict(3)
     assert await read(log, "game") == records(1, 3, "game")
     assert await log.due(10_000) == [("game", DEADLINE._replace(kind="countdown"))]
+
+
+async def test_the_last_of_several_appends_in_one_transaction_sets_the_timers(
+    log: EventLog,
+) -> None:
+    wanted = [
+        proposal("game", 0, 1, timers=[DEADLINE]),
+        proposal("game", 1, 1),
+        proposal("other", 0, 1),
+        proposal("other", 1, 1, timers=[DEADLINE]),
+    ]
+    assert await asyncio.gather(*map(log.append, wanted)) == list(map(Commit, wanted))
+    assert await log.due(10_000) == [("other", DEADLINE)]
 
 
 async def test_a_conflict_in_a_batch_leaves_no_trace_and_no_gap(log: EventLog) -> None:
@@ -194,6 +208,32 @@ async def test_appends_go_on_while_a_reader_is_between_pages(log: EventLog) -> N
             await append(log, proposal("other", head))
     assert len(commits) == 10
     assert [len(page) async for page in pages] == [1_000, 500]
+
+
+async def test_a_page_and_the_head_it_must_reach_are_of_one_moment(
+    log: EventLog, path: Path
+) -> None:
+    await append(log, proposal("game"))
+    later: list[str] = []
+
+    def append_behind_the_page(_connection: object, _cursor: object, sql: str, *_: Any) -> None:
+        if not sql.startswith("SELECT events.version") or later:
+            return
+        later.append(sql)
+        with closing(sqlite3.connect(path)) as other:
+            other.execute("UPDATE games SET head = 2")
+            other.execute(
+                "INSERT INTO events (game_id, version, event, sealed) VALUES ('game', 2, x'', x'')"
+            )
+            other.commit()
+
+    event.listen(Engine, "after_cursor_execute", append_behind_the_page)
+    try:
+        assert await read(log, "game") == records(1, 1, "game")
+    finally:
+        event.remove(Engine, "after_cursor_execute", append_behind_the_page)
+    assert later
+    assert await log.head("game") == 2
 
 
 async def test_too_many_readers_are_refused(open_sqlite: OpenSqlite) -> None:
