@@ -154,6 +154,11 @@ class Program:
         self.process.stdin.write(f"{line}\n".encode())
         await self.process.stdin.drain()
 
+    def stop_reading(self) -> None:
+        """Close this end of its standard output."""
+        transport = self.process._transport  # type: ignore[attr-defined]
+        transport.get_pipe_transport(1).close()
+
     async def end(self) -> int:
         """Read the rest, and wait for the exit code."""
         assert self.process.stdout is not None

@@ -1,6 +1,7 @@
 import asyncio
 import signal
 import sqlite3
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from planning_poker_server.cli.demo import pace
 if TYPE_CHECKING:
     from tests.cli.conftest import Program, Start
 
+COMMAND = str(Path(sys.executable).parent / "planning-poker")
 STORIES = 4
 
 
@@ -134,6 +136,23 @@ async def test_a_signal_leaves_nothing_behind(
     host, _, port = address.rpartition(":")
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection(host, int(port))
+
+
+async def test_when_nobody_reads_any_more_it_ends_without_a_traceback(
+    start: "Start", backlog: str
+) -> None:
+    demo = await start("demo", "--fast", "--backlog", backlog)
+    await demo.until("lays a card")
+    demo.stop_reading()
+    assert await demo.process.wait() == 1
+    assert await demo.errors() == "The output cannot be written: Broken pipe.\n"
+
+
+async def test_it_plays_with_its_standard_streams_closed(backlog: str, tmp_path: Path) -> None:
+    shell = f'exec "{COMMAND}" demo --fast --backlog "{backlog}" <&- >&- 2>&-'
+    process = await asyncio.create_subprocess_exec("/bin/sh", "-c", shell, cwd=tmp_path)
+    assert await process.wait() == 0
+    assert (tmp_path / "data" / "demo.db").is_file()
 
 
 async def test_a_bad_backlog_is_refused_before_anything_is_started(

@@ -53,6 +53,7 @@ def test_the_wheel_brings_the_shipped_configuration_and_nobodys_local_one(
     assert config_files(wheel) == shipped
 
     with zipfile.ZipFile(wheel) as archive:
+        assert "planning_poker_server/examples/backlog.csv" in archive.namelist()
         archive.extractall(tmp_path / "site")
     code = f"import sys; sys.path.insert(0, sys.argv[1]); {SHOW}"
     done = subprocess.run(

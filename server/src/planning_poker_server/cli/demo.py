@@ -4,7 +4,7 @@ import contextlib
 import io
 import logging
 from argparse import Namespace
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +15,14 @@ from planning_poker_server.cli.backlog import Entry, read_backlog
 from planning_poker_server.cli.keyboard import terminal_restorer
 from planning_poker_server.cli.performance import Pace, ServerGone, Team, perform
 from planning_poker_server.cli.results import print_results
-from planning_poker_server.cli.running import Failure, complain, interruptible, run, say
+from planning_poker_server.cli.running import (
+    Failure,
+    OutputGone,
+    complain,
+    interruptible,
+    run,
+    say,
+)
 from planning_poker_server.cli.serve import database_place, started
 from planning_poker_server.config_loader import bundled, load_settings
 from planning_poker_server.observability import configure_logging
@@ -91,8 +98,8 @@ async def _demo(play: _Play, address: str | None, settings: Settings | None) -> 
         try:
             team = Team(there, play.seed, play.pace, play.wait)
             view = await perform(console, team, play.title, play.entries)
-        except* (ServerGone, PokerError) as errors:
-            raise Failure(f"The demo ends early: {_first(errors)}") from errors
+        except (ServerGone, PokerError, ExceptionGroup) as error:
+            raise _sentence(error) from error
     print_results(console, view)
     place = f"the log of the server at {there}"
     if settings is not None:
@@ -114,10 +121,23 @@ async def _server(address: str | None, settings: Settings | None) -> AsyncIterat
         await server.stop(_GRACE_MS)
 
 
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Everyone notices that the server went away; one sentence about it is enough."""
-    gone, others = errors.split(ServerGone)
-    error: BaseException = gone or others or errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+def _sentence(error: Exception) -> Exception:
+    """What to raise for everything that went wrong at once.
+
+    All who play notice that the server went away: one sentence about it is
+    enough. What is none of the expected stays as it is.
+    """
+    leaves = list(_leaves(error))
+    expected = (OutputGone, ServerGone, PokerError)
+    if not all(isinstance(leaf, expected) for leaf in leaves):
+        return error
+    worst = min(leaves, key=lambda leaf: [isinstance(leaf, kind) for kind in expected].index(True))
+    return worst if isinstance(worst, OutputGone) else Failure(f"The demo ends early: {worst}")
+
+
+def _leaves(error: Exception) -> Iterator[Exception]:
+    if not isinstance(error, ExceptionGroup):
+        yield error
+        return
+    for inner in error.exceptions:
+        yield from _leaves(inner)

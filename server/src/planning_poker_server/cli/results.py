@@ -7,13 +7,18 @@ from rich.text import Text
 
 from planning_poker_model.view import GameView
 from planning_poker_server.cli.blocks import said
+from planning_poker_server.cli.running import printing
 
 
 def print_results(console: Console, view: GameView) -> None:
-    """The estimates of all stories, as a table as wide as it needs to be."""
-    console.print(said(view.display_name, "bold"))
-    console.print(results(view))
-    console.print(summary(view))
+    """The estimates of all stories, as a table as wide as it needs to be. Raises OutputGone."""
+    with console.capture() as captured:
+        console.print(said(view.display_name, "bold"))
+        console.print(results(view))
+        console.print(summary(view))
+    with printing():
+        console.file.write(captured.get())
+        console.file.flush()
 
 
 def results(view: GameView) -> Table:

@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Final
 
 SIGNALS: Final = [signal.SIGINT, signal.SIGTERM]
@@ -21,10 +21,24 @@ class Failure(Exception):
         self.code = code
 
 
+class OutputGone(Exception):
+    """Standard output takes no more: a closed pipe or window, a full disk."""
+
+
+@contextlib.contextmanager
+def printing() -> Iterator[None]:
+    """Whatever is printed within raises OutputGone where it cannot be."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputGone(error.strerror or str(error)) from error
+
+
 def say(text: str) -> None:
-    """Print a line to standard output at once."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+    """Print a line to standard output at once. Raises OutputGone."""
+    with printing():
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
 
 
 def complain(text: str) -> None:

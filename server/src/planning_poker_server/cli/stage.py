@@ -11,7 +11,7 @@ from rich.live import Live
 
 from planning_poker_client import Change, Game
 from planning_poker_server.cli.panels import Told
-from planning_poker_server.cli.running import say
+from planning_poker_server.cli.running import printing, say
 from planning_poker_server.cli.telling import Teller
 from planning_poker_server.printable import printable
 
@@ -61,7 +61,8 @@ class Screen:
 
     def draw(self) -> None:
         width, height = self._console.size
-        self._live.update(self._picture(list(self._told), width, height), refresh=True)
+        with printing():
+            self._live.update(self._picture(list(self._told), width, height), refresh=True)
 
 
 def can_draw(console: Console) -> bool:
