@@ -74,6 +74,15 @@ def test_what_happens_to_a_trial_copy_happens_to_nothing_else() -> None:
     assert dump(original) == before
 
 
+def test_before_the_first_event_there_is_nothing() -> None:
+    for state in (GameState(), GameState().fork()):
+        assert (state.version, state.owner, state.passcode, state.timers()) == (0, "", None, ())
+        assert state.seat_hash("p1") == b""
+        assert state.player_with_secret(b"x") == ""
+        assert state.own_vote("p1") == ("", "")
+        assert dump(state) == dump(fold([]))
+
+
 def containers(state: GameState) -> int:
     """How many entries a trial copy has to copy."""
     owned = 0
