@@ -313,6 +313,31 @@ async def test_a_reset_seat_belongs_to_its_new_secret() -> None:
 
 
 @in_virtual_time
+async def test_a_join_sent_again_with_a_secret_that_was_replaced_attaches_nobody() -> None:
+    played = await driven(game("Bob", voting=True))
+    ada, thief = await played.client("Ada"), await played.client()
+    await played.say(thief, join("Cid"), cid(1))
+    await played.say(ada, reset("p3", "Cid's own phone"), cid(2))
+    phone = await played.client()
+    attach(played, phone, "p3", secret_of("Cid's own phone"))
+    thief.told()
+    told = await played.say(thief, join("Cid"), cid(1))
+    assert names(told) == ["command_result"]
+    assert told[0].command_result.duplicate
+    assert thief.session.subscriptions == {}
+
+
+@in_virtual_time
+async def test_a_reset_seat_is_connected_no_longer_unless_its_new_holder_comes() -> None:
+    played = await driven(game("Bob", "Cid"))
+    ada, both = await played.client("Ada"), await played.client("Bob", "Cid")
+    await played.say(ada, reset("p3", "Cid's new phone"), cid(1))
+    assert detached(both.told()) == []
+    await let_pass(GRACE_MS)
+    assert await connected(played) == {"p1", "p2"}
+
+
+@in_virtual_time
 async def test_a_join_and_a_removal_in_one_batch_attach_nobody() -> None:
     played = await driven(game())
     ada, bob = await played.client("Ada"), await played.client()

@@ -239,6 +239,19 @@ def test_after_a_snapshot_the_window_is_open_again() -> None:
     assert versions(drain(outbox)) == [11]
 
 
+def test_after_a_snapshot_the_window_is_open_for_as_many_bytes_again() -> None:
+    bench = game("Bob")
+    outbox = follow(bench, window_bytes=1_500, max_outbox_frames=2)
+    outbox.acknowledge(3)
+    bench.do(story("Large", "x" * 2_000))
+    assert versions(drain(outbox)) == [4]
+    bench.do(*(story("Small") for _ in range(3)))
+    (frame,) = drain(outbox)
+    assert frame.event_batch.snapshot.version == 7
+    bench.do(story("Small"))
+    assert versions(drain(outbox)) == [8]
+
+
 def test_a_subscriber_that_acknowledges_its_snapshot_goes_on() -> None:
     bench, outbox = behind(7)
     outbox.acknowledge(10)

@@ -136,6 +136,21 @@ async def test_a_game_is_loaded_once_however_many_ask_for_it() -> None:
 
 
 @in_virtual_time
+async def test_whoever_asked_first_may_go_away_while_the_game_is_loaded() -> None:
+    rooms = await house(game("Bob"))
+    rooms.log.gate = asyncio.Event()
+    first, second = rooms.client(), rooms.client()
+    asking = [asyncio.create_task(rooms.attach(client)) for client in (first, second)]
+    await quiet()
+    asking[0].cancel()
+    await quiet()
+    rooms.log.gate.set()
+    assert (await asking[1])[0].HasField("attached")
+    assert rooms.log.reads == [GAME_ID]
+    await rooms.rooms.close()
+
+
+@in_virtual_time
 async def test_a_game_is_found_by_its_join_code() -> None:
     rooms = await house(game("Bob"))
     client = rooms.client()
@@ -360,22 +375,25 @@ async def test_a_room_that_leaves_memory_while_a_passcode_is_proven_is_loaded_ag
     ada = rooms.client()
     rooms.command(ada, creation("sesame"))
     (created,) = await until(ada, 1)
-    rooms.rooms.disconnected(ada)
-    ada.session.gone = True
-    watcher, bob = rooms.client(), rooms.client()
+    _hang_up(rooms, ada)
+    watcher, bob, late = rooms.client(), rooms.client(), rooms.client()
     told = await rooms.attach(watcher, name=created.game_id, passcode="sesame")
     assert names(told)[0] == "attached"
-    rooms.rooms.unsubscribe(watcher, created.game_id)
-    watcher.session.subscriptions.clear()
     rooms.command(bob, join("Bob", created.game_id, "sesame"))
-    (joined,) = await until(bob, 1)
-    assert joined.accepted.player_id == "p2"
-    # Bob's room is driven: what happens reaches him.
-    cid_joins = rooms.client()
-    rooms.command(cid_joins, join("Cid", created.game_id, "sesame"))
-    await until(cid_joins, 1)
-    assert versions(bob.told()) == [4]
+    await until(bob, 1)
+    # The watcher follows the room that is driven.
+    assert versions(watcher.told()) == [3]
+    _hang_up(rooms, watcher)
+    _hang_up(rooms, bob)
+    rooms.command(late, join("Cid", created.game_id, "sesame"))
+    (joined,) = await until(late, 1)
+    assert joined.accepted.player_id == "p3"
     await rooms.rooms.close()
+
+
+def _hang_up(rooms: House, client: Client) -> None:
+    client.session.gone = True
+    rooms.rooms.disconnected(client)
 
 
 async def test_passcodes_are_proven_and_set_within_bounds() -> None:
