@@ -94,6 +94,12 @@ def test_agreement_and_extremes_are_told_by_colour(table: "Table") -> None:
     assert "all say 34" in drawn(table)
 
 
+def test_neighbouring_cards_do_not_stand_out(table: "Table") -> None:
+    table.start("s1")
+    table.reveal(p1="34", p2="55", p3="55")
+    assert "yellow" not in styles_of(table, "34") + styles_of(table, "55")
+
+
 def test_an_accepted_estimate_shows_on_the_table_and_in_the_backlog(table: "Table") -> None:
     table.start("s1", number=2)
     table.reveal(p1="5", p2="8")

@@ -13,6 +13,8 @@ from planning_poker_server.cli.seats import SEAT_WIDTH, Seat, seats_row
 HEIGHT: Final = 14
 """Rows of the table at its smallest: seats 4, table 5, seats 4, watchers 1."""
 _FELT: Final = "green"
+_WORTH_A_WORD: Final = 2
+"""Steps on the deck from which on the lowest and the highest card stand out."""
 
 
 def table(
@@ -65,7 +67,7 @@ def _seats(view: GameView, connected: Collection[str] | None, me: str, my_card: 
 
 
 def _card_style(view: GameView, player_id: str) -> str:
-    """Green where all agree, yellow for the lowest and highest, else plain."""
+    """Green where all agree; yellow for the lowest and highest, unless they are neighbours."""
     round_ = view.round
     vote = view.votes.get(player_id)
     if round_ is None or vote is None:
@@ -74,6 +76,8 @@ def _card_style(view: GameView, player_id: str) -> str:
         return "magenta"
     if round_.statistics.consensus_card:
         return "green"
+    if round_.statistics.spread < _WORTH_A_WORD:
+        return "white"
     return "yellow" if player_id in round_.statistics.outlier_player_ids else "white"
 
 
