@@ -19,6 +19,9 @@ from planning_poker_server.health import Health
 from planning_poker_server.rooms import Rooms
 from planning_poker_server.settings import Settings
 
+# Rooms without work need a moment to notice that they are closed.
+_AT_LEAST_S = 0.1
+
 
 class AddressInUse(Exception):
     """The configured address cannot be bound."""
@@ -66,10 +69,11 @@ class RunningServer:
     async def _stop(self, grace: float) -> None:
         # What is decided is still stored and answered; then everyone is told
         # to come back; the log is closed when nobody can use it any more.
+        until = time.monotonic() + grace
         self._health.stop_serving()
         self._play.drain()
         await self._server.stop(grace)
-        await self._rooms.close()
+        await self._rooms.close(max(_AT_LEAST_S, until - time.monotonic()))
         await self._log.close()
         logger.info("stopped")
 

@@ -32,6 +32,7 @@ _POLL_S = 1.0
 _LOAD_AHEAD_MS = 2_000
 _LOAD_AT_ONCE = 100
 _RETRY_MS = 1_000
+_CLOSE_S = 10.0
 
 
 class Rooms:
@@ -105,12 +106,22 @@ class Rooms:
         for game_id in stream.session.subscriptions:
             self.unsubscribe(stream, game_id)
 
-    async def close(self) -> None:
-        """Finish what is being decided, then stop; nobody is answered after that."""
+    async def close(self, within_s: float = _CLOSE_S) -> None:
+        """Finish what is being decided, then stop; nobody is answered after that.
+
+        What the log has not taken by then is given up: it may be stored or not,
+        and whoever sent it finds out by sending it again.
+        """
         self._closing = True
         for driver in self._drivers.values():
             driver.stop(_draining())
         for task in self._tasks - self._room_tasks():
+            task.cancel()
+        deciding = self._room_tasks()
+        _, late = await asyncio.wait(deciding, timeout=within_s) if deciding else ((), ())
+        if late:
+            logger.warning("gave up waiting for the log in {} games", len(late))
+        for task in late:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._passcodes.close()
