@@ -168,10 +168,11 @@ class Host:
         self.log: FaultyLog
         self.server: RunningServer
         self._exits = AsyncExitStack()
-        self._clients: list[Client] = []
+        self._logs: list[FaultyLog] = []
 
         async def open_faulty(settings: DatabaseSettings) -> EventLog:
             self.log = FaultyLog(await open_log(settings))
+            self._logs.append(self.log)
             return self.log
 
         monkeypatch.setattr("planning_poker_server.app.open_log", open_faulty)
@@ -195,4 +196,6 @@ class Host:
         return await (await self.client()).stream(**hello)
 
     async def close(self) -> None:
+        for log in self._logs:
+            log.release()  # a test that failed may have left one waiting
         await self._exits.aclose()
