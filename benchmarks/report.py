@@ -138,12 +138,13 @@ def _log(found: Log, sizes: Sizes) -> list[str]:
     return [
         "## The event log alone",
         f"{sizes.callers} callers append one command after another, each to a game of its own; "
-        "raw sqlite3 inserts the same bytes with the same durability from one loop.",
+        "raw sqlite3 inserts the same rows with the same durability and the same unique key of "
+        "game and version, from one loop.",
         _table(("", "durable commands a second", "wait p50 / p99, ms"), rows),
         f"The log stores {ours.median / large.median:.2f} × as many commands as raw inserts in "
         f"batches of {LARGE_BATCH} (the aim is at least {LOG_AIM} ×) and "
         f"{ours.median / single.median:.1f} × as many as raw inserts one by one, which is what "
-        "commits shared between games bring. Raw inserts compare no head, keep no second index "
+        "commits shared between games bring. Raw inserts compare no head, keep no list of games "
         "and answer nobody.",
     ]
 

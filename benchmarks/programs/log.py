@@ -21,7 +21,8 @@ from planning_poker_server.eventlog.port import Commit, EventLog, Proposal, Reco
 
 _CREATE: Final = """
 CREATE TABLE events (
-    position INTEGER PRIMARY KEY, game_id TEXT, version INTEGER, event BLOB, sealed BLOB
+    position INTEGER PRIMARY KEY, game_id TEXT, version INTEGER, event BLOB, sealed BLOB,
+    UNIQUE (game_id, version)
 )
 """
 _INSERT: Final = "INSERT INTO events (game_id, version, event, sealed) VALUES (?, ?, ?, ?)"
@@ -77,25 +78,28 @@ async def _append(log: EventLog, caller: int, until: float, waited_ms: "array[fl
         waited_ms.append((now - asked) * 1e3)
 
 
-async def raw(folder: str, batch: int, seconds: float) -> Mapping[str, Any]:
-    """Inserts by sqlite3 itself: no head to compare, no index but the key, nobody waiting."""
+async def raw(folder: str, games: int, batch: int, seconds: float) -> Mapping[str, Any]:
+    """Inserts by sqlite3 itself into as many games: no head to compare, nobody waiting."""
     connection = sqlite3.connect(Path(folder) / "raw.db", isolation_level=None)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(_CREATE)
         began, began_cpu = time.perf_counter(), time.process_time()
-        game_id, version = "0" * 32, 0
+        game_ids, stored = [f"{number:032x}" for number in range(games)], 0
         while time.perf_counter() < began + seconds:
-            rows = [(game_id, version + n + 1, *_PARTS) for n in range(batch)]
-            version += batch
+            rows = [
+                (game_ids[n % games], n // games + 1, *_PARTS)
+                for n in range(stored, stored + batch)
+            ]
+            stored += batch
             connection.execute("BEGIN IMMEDIATE")
             connection.executemany(_INSERT, rows)
             connection.execute("COMMIT")
         took = time.perf_counter() - began
     finally:
         connection.close()
-    return {"per_s": version / took, "cpu": (time.process_time() - began_cpu) / took}
+    return {"per_s": stored / took, "cpu": (time.process_time() - began_cpu) / took}
 
 
 async def main() -> None:

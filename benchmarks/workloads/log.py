@@ -26,8 +26,8 @@ def measure(bench: Bench) -> Result:
     result, sizes = Result(), bench.sizes
     for repetition in range(sizes.repetitions):
         result.ours.append(_ask(bench, "ours", callers=sizes.callers))
-        result.raw_large.append(_ask(bench, "raw", batch=LARGE_BATCH))
-        result.raw_single.append(_ask(bench, "raw", batch=1))
+        result.raw_large.append(_ask(bench, "raw", games=sizes.callers, batch=LARGE_BATCH))
+        result.raw_single.append(_ask(bench, "raw", games=sizes.callers, batch=1))
         bench.tell(
             f"log {repetition + 1}: {result.ours[-1]['per_s']:,.0f} commands/s, "
             f"raw {result.raw_large[-1]['per_s']:,.0f} in batches of {LARGE_BATCH}, "
