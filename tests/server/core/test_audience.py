@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import planningpoker.storage.v1 as storage
@@ -402,6 +402,8 @@ _STEPS = st.lists(
 
 @settings(max_examples=40, deadline=None)
 @given(steps=_STEPS)
+@example(steps=[("attach", 0, {"Cid"}), ("reset", 0, set())])
+@example(steps=[("attach", 0, {"Bob"}), ("attach", 1, {"Bob"}), ("unsubscribe", 0, set())])
 def test_no_history_of_streams_leaves_a_seat_connected_or_a_room_in_memory(
     steps: list[tuple[str, int, set[str]]],
 ) -> None:
