@@ -49,7 +49,8 @@ def install_packages(folder: Path) -> None:
         unfinished.mkdir()
         for each in ("package.json", "package-lock.json"):
             shutil.copy(HERE / each, unfinished)
-        npm = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        retries = ("--fetch-retries=1", "--fetch-retry-mintimeout=1000")
+        npm = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", *retries]
         done = subprocess.run(npm, cwd=unfinished, capture_output=True, text=True, check=False)
         if done.returncode and any(code in done.stderr for code in UNREACHABLE):
             pytest.skip("the npm registry cannot be reached")
