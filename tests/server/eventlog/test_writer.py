@@ -29,6 +29,7 @@ class SteppedStore:
         self.outcome: Callable[[Proposal], Outcome] = Commit
         self.error: Exception | None = None
         self.cannot_open: Exception | None = None
+        self.cannot_close: Exception | None = None
 
     def open(self) -> None:
         self.calls.append("open")
@@ -46,6 +47,8 @@ class SteppedStore:
 
     def close(self) -> None:
         self.calls.append("close")
+        if self.cannot_close is not None:
+            raise self.cannot_close
 
     async def in_commit(self) -> None:
         """Return when the thread is about to commit one more batch."""
@@ -182,6 +185,7 @@ async def test_a_failure_in_doubt_is_definite_for_those_that_were_not_tried(
     errors = await asyncio.gather(*futures, return_exceptions=True)
     definite = [isinstance(error, LogUnavailable) and error.definite for error in errors]
     assert definite == [False] * 3 + [True] * 5
+    assert {str(error) for error in errors[3:]} == {"The log cannot be written now"}
     assert len(store.batches) == 1
     assert len(set(map(id, errors))) == 8
     store.error = None
@@ -236,6 +240,16 @@ async def test_a_store_that_cannot_be_opened_ends_the_thread(store: SteppedStore
         await writer.open()
     assert store.calls == ["open", "close"]
     assert "event log writer" not in {thread.name for thread in threading.enumerate()}
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+async def test_closing_ends_even_where_the_store_cannot_be_closed(store: SteppedStore) -> None:
+    store.cannot_close = OSError("gone")
+    writer = Writer(store, max_batch=3, max_waiting=10)
+    await writer.open()
+    async with asyncio.timeout(30):
+        await writer.close()
+    assert store.calls == ["open", "close"]
 
 
 def test_a_loop_that_ends_first_does_not_trouble_the_thread(store: SteppedStore) -> None:

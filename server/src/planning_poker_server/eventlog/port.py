@@ -86,7 +86,8 @@ class LogUnavailable(LogError):
     """The log cannot be read or written now (disk full, locked, gone).
 
     `definite` is True where nothing was written for certain; False leaves an
-    append in doubt until the log was read.
+    append in doubt until the log was read; reading that game fails likewise
+    for as long as the log itself cannot be certain.
     """
 
     def __init__(self, message: str, *, definite: bool) -> None:
@@ -137,7 +138,8 @@ class EventLog(Protocol):
     def scan(self, cursor: str = "") -> AsyncIterator[Sequence[FeedRecord]]:
         """Pages of all games' records behind an opaque cursor, up to the log's present end.
 
-        Raises ValueError for a cursor that is not of this log.
+        Raises ValueError for a cursor that is not of this log, GameCorrupt at a
+        record that cannot be read.
         """
         ...
 

@@ -29,6 +29,11 @@ def as_version(value: object) -> int:
     return value
 
 
+def _is_whole(record: Record) -> bool:
+    # SQLite stores any type in any column.
+    return type(record.event) is bytes and type(record.sealed) is bytes
+
+
 class Queries:
     """Each method is one transaction, run by a reader."""
 
@@ -52,7 +57,7 @@ class Queries:
             raise GameCorrupt("A record of the game cannot be read") from error
         if [record.version for record in records] != list(range(after + 1, head + 1)):
             raise GameCorrupt(f"The records behind version {after} do not lead to the head")
-        if not all(type(r.event) is bytes and type(r.sealed) is bytes for r in records):
+        if not all(map(_is_whole, records)):
             raise GameCorrupt(f"A record behind version {after} is of the wrong type")
         return records, full
 
@@ -73,12 +78,13 @@ class Queries:
     def feed(self, connection: Connection, after: int, end: int) -> FeedPage:
         """The records between two positions, as many as one page holds."""
         rows = connection.exec_driver_sql(self._sql.feed, (after, end)).fetchall()
-        records = []
-        for position, game_id, *payload in rows:
-            record = Record._make(payload)
-            if type(record.event) is not bytes or type(record.sealed) is not bytes:
+        records = [
+            FeedRecord(encode_cursor(self._epoch, position), game_id, Record._make(payload))
+            for position, game_id, *payload in rows
+        ]
+        for _, game_id, record in records:
+            if not _is_whole(record):
                 raise GameCorrupt(f"Record {record.version} of {game_id} is of the wrong type")
-            records.append(FeedRecord(encode_cursor(self._epoch, position), game_id, record))
         return FeedPage(records, rows[-1][0] if rows else end)
 
     def games(self, connection: Connection, after: str, limit: int) -> Sequence[GameRow]:

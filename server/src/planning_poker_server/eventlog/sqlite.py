@@ -36,12 +36,14 @@ class SqliteFile:
         for folder in reversed(path.parents):
             if not folder.exists():
                 folder.mkdir(mode=0o750, exist_ok=True)
+                _sync(folder.parent)
         # SQLite would create it readable for all, and gives -wal and -shm the same mode.
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             status = os.fstat(descriptor)
         finally:
             os.close(descriptor)
+        _sync(path.parent)
         return cls(path, status.st_dev, status.st_ino)
 
     def check(self) -> None:
@@ -87,6 +89,15 @@ class SqliteFile:
         return URL.create(
             "sqlite", database=f"file:{quote(str(self.path))}", query={"mode": "rw", "uri": "true"}
         )
+
+
+def _sync(folder: Path) -> None:
+    """Let what was made in this folder survive a power cut: it may hold commits soon."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _path(url: str) -> Path:

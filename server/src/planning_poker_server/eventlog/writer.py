@@ -123,8 +123,10 @@ class Writer:
             self._call(_succeed, self._opened)
             self._serve()
         finally:
-            self._store.close()
-            self._call(_succeed, self._ended)
+            try:
+                self._store.close()
+            finally:
+                self._call(_succeed, self._ended)
 
     def _serve(self) -> None:
         waiting: deque[_Job] = deque()
@@ -148,8 +150,7 @@ class Writer:
             outcomes = [_unavailable(error) for _ in batch]
             # Whoever waits behind would wait for the same failure once more.
             if waiting:
-                untried = [_unavailable(error, definite=True) for _ in waiting]
-                self._call(self._deliver, list(waiting), untried)
+                self._call(self._deliver, list(waiting), [_untried(error) for _ in waiting])
                 waiting.clear()
         self._call(self._deliver, batch, outcomes)
 
@@ -159,13 +160,21 @@ class Writer:
             self._loop.call_soon_threadsafe(callback, *arguments)
 
 
-def _unavailable(error: Exception, *, definite: bool = False) -> LogUnavailable:
+def _unavailable(error: Exception) -> LogUnavailable:
     """One for each caller: a shared exception would collect all their tracebacks."""
-    definite = definite or (isinstance(error, LogUnavailable) and error.definite)
-    message = str(error) if isinstance(error, LogError) else "The log failed"
-    copy = LogUnavailable(message, definite=definite)
-    copy.__cause__ = error.__cause__ if isinstance(error, LogError) else error
+    if not isinstance(error, LogUnavailable):
+        failed = LogUnavailable("The log failed", definite=False)
+        failed.__cause__ = error
+        return failed
+    copy = LogUnavailable(str(error), definite=error.definite)
+    copy.__cause__ = error.__cause__
     return copy
+
+
+def _untried(error: Exception) -> LogUnavailable:
+    untried = LogUnavailable("The log cannot be written now", definite=True)
+    untried.__cause__ = error.__cause__ or error
+    return untried
 
 
 def _succeed(future: asyncio.Future[None]) -> None:
