@@ -20,7 +20,7 @@ from planning_poker_server.rooms import Rooms
 from planning_poker_server.settings import Settings
 
 # Rooms without work need a moment to notice that they are closed.
-_AT_LEAST_S = 0.1
+_AT_LEAST_S = 1.0
 
 
 class AddressInUse(Exception):
