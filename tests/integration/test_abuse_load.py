@@ -74,8 +74,9 @@ async def test_others_hardly_notice_a_client_that_sends_1_000_commands_a_second(
         ada, eve = await ada_stream.create(), await eve_stream.create("Eve")
         alone = await latency(ada_stream, ada, 20)
         flood = asyncio.create_task(flooding(eve_stream, eve))
-        refusal = await eve_stream.expect("command_result", lambda r: r.HasField("refusal"))
-        assert refusal.refusal.reason == pb.REASON_TOO_MANY_COMMANDS
+        await eve_stream.expect(
+            "command_result", lambda r: r.refusal.reason == pb.REASON_TOO_MANY_COMMANDS
+        )
         crowded = await latency(ada_stream, ada, 40)
         assert not flood.done()
         flood.cancel()
