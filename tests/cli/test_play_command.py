@@ -190,9 +190,13 @@ async def test_an_observer_can_sit_down_and_a_voter_step_back(
     bob = await start("join", game.join_code, "--name", "Bob", "--observer", "--server", address)
     await bob.until("You are Bob")
     await game.start_story("Login page")
-    for line in ("sit", "vote 8", "retract", "vote 5", "watch"):
+    before = game.view.version
+    lines = ("sit", "vote 8", "retract", "vote 5", "watch")
+    for line in lines:
         await bob.type(line)
     await bob.until("You vote from now on.")
     await bob.until("You took your card back.")
     await bob.until("You only watch from now on.")
+    # An event for each line: only then has this client seen all of it.
+    await game.wait_for(lambda view: view.version >= before + len(lines))
     assert game.view.voted == {}
