@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -37,8 +38,9 @@ class Program:
         request, answer = self._process.stdin, self._process.stdout
         assert request is not None
         assert answer is not None
-        request.write(json.dumps({"ask": name, **arguments}) + "\n")
-        request.flush()
+        with suppress(BrokenPipeError):  # it ended: there is no answer either
+            request.write(json.dumps({"ask": name, **arguments}) + "\n")
+            request.flush()
         line = answer.readline()
         if not line:
             raise ProgramFailed(f"{self._module} ended before it answered {name}")
@@ -57,7 +59,8 @@ class Program:
         trace: TracebackType | None,
     ) -> None:
         assert self._process.stdin is not None
-        self._process.stdin.close()  # asks it to stop
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()  # asks it to stop
         try:
             self._process.wait(_STOP_S)
         except subprocess.TimeoutExpired:
