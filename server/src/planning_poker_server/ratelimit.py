@@ -30,6 +30,10 @@ class Bucket:
             return 0
         return max(1, math.ceil((1 - self._tokens) / self._per_ms))
 
+    def charge(self, tokens: int) -> None:
+        """Something cost more than was taken; never more than a burst is owed."""
+        self._tokens = max(float(-self._burst), self._tokens - tokens)
+
     def give_back(self) -> None:
         """What was allowed last does not count after all."""
         self._tokens = min(self._burst, self._tokens + 1)

@@ -38,6 +38,9 @@ _REQUESTED = pb.DETACH_REASON_REQUESTED
 # that does not read its answers is slowed down by its own flow control.
 _MAX_WAITING: Final = 128
 
+# Fifty commands of the largest size take half a second to look at.
+_BYTES_PER_TOKEN: Final = 16 * 1024
+
 
 class CommandRequest(NamedTuple):
     """A command to be decided; the answer goes to `Session.answer` under `serial`."""
@@ -123,6 +126,10 @@ class Session:
         }
 
     # What the client says
+
+    def charge(self, size: int) -> None:
+        """A message of so many bytes came: large ones count as several, as their work does."""
+        self._bucket.charge(size // _BYTES_PER_TOKEN)
 
     def receive(self, envelope: pb.ClientEnvelope, now_ms: int) -> Sequence[Request]:
         """Take one message; what it asks of others is returned, in order."""

@@ -101,7 +101,9 @@ class PlayStream:
             text = "A message could not be decoded as a ClientEnvelope."
             self.session.end(refuse(pb.REASON_MALFORMED, text), now_ms)
             return
-        for request in self.session.receive(envelope, now_ms):
+        requests = self.session.receive(envelope, now_ms)
+        self.session.charge(len(message))
+        for request in requests:
             await self._pass_on(request)
         self.wake()
 
