@@ -21,9 +21,9 @@ from planning_poker_server.domain.types import Decision
 def add_stories(case: Case) -> Decision:
     add = case.command.add_stories
     refusal = (
-        _shapes_problem(add.stories)
+        _room_problem(case, len(add.stories))  # first: looking at 50,000 takes a while
+        or _shapes_problem(add.stories)
         or _place_problem(case, add.before_story_id)
-        or _room_problem(case, len(add.stories))
     )
     if refusal:
         return refusal
