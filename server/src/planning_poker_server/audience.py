@@ -23,7 +23,8 @@ _UNPACED_SUBSCRIBERS: Final = 50
 _TICK_MS_PER_SUBSCRIBER: Final = 0.1
 _MAX_TICK_MS: Final = 100
 
-_OF_A_CARD: Final = frozenset({"vote_submitted", "vote_retracted"})
+# Who becomes an observer takes back the card.
+_OF_A_CARD: Final = frozenset({"vote_submitted", "vote_retracted", "player_updated"})
 _FAREWELLS: Final = {
     "player_left": "You left the game.",
     "player_removed": "You were removed from the game.",
@@ -197,7 +198,7 @@ class Audience:
             name = event.WhichOneof("event") or ""
             critical = critical or name in CRITICAL_EVENTS
             if name in _OF_ONE_SEAT:
-                self._seat_changed(name, getattr(event, name).player_id)
+                self._seat_changed(name, _concerned(event, name))
         if critical or len(self._subscribers) <= _UNPACED_SUBSCRIBERS:
             self._wake_all()
         elif self._flush is None:
@@ -269,6 +270,14 @@ class Audience:
     def timer(self) -> int | None:
         """When `expire` or `announce_presence` has something to do, in ms; None: never."""
         return self._leases.timer()
+
+
+def _concerned(event: pb.GameEvent, name: str) -> str:
+    """Whose seat an event is about; empty if it changes nothing of what only its holder knows."""
+    if name != "player_updated":
+        return getattr(event, name).player_id  # type: ignore[no-any-return]
+    player = event.player_updated.player
+    return player.player_id if player.role != pb.PLAYER_ROLE_VOTER else ""
 
 
 def _is_over(session: Session) -> bool:

@@ -103,6 +103,8 @@ class Outbox:
         self.sent = self._snapshot_version = room.head
         self._unacknowledged.clear()
         self._unacknowledged_bytes = 0
+        # Which round a card belongs to cannot be followed over a snapshot.
+        self._seat_states.update(dict.fromkeys(self.seats))
         return wire.snapshot(room.game_id, room.head, room.snapshot(), now_ms)
 
     def _seat_state(self, player_id: str) -> pb.SeatState:

@@ -384,9 +384,10 @@ class Session:
         """End one subscription; what waited behind its events follows at once."""
         del self.subscriptions[game_id]
         self._ready.pop(game_id, None)
-        self._answers.release(game_id)
         detached = pb.Detached(game_id=game_id, reason=reason, next_step=next_step, message=message)
         self._say(detached, now_ms, correlation_id)
+        # Not before it: who follows a game sees no answer before its events.
+        self._answers.release(game_id)
 
     def flush(self, game_id: str, now_ms: int) -> None:
         """Queue what a subscription still has to say, as far as its window allows."""

@@ -387,6 +387,20 @@ async def test_a_card_reaches_every_stream_of_its_holder_and_no_other() -> None:
     assert not any(result.duplicate for result in results(others))
 
 
+@in_virtual_time
+async def test_who_becomes_an_observer_is_told_that_the_card_is_back() -> None:
+    played = await driven(game("Bob", voting=True))
+    bob = await played.client("Bob")
+    await played.say(bob, cast("5", "p2"), cid(1))
+    rename = pb.UpdatePlayer(display_name="Robert")
+    command = pb.Command(game_id=GAME_ID, player_id="p2", update_player=rename)
+    assert "seat_state" not in names(await played.say(bob, command, cid(2)))
+    observe = pb.UpdatePlayer(role=pb.PLAYER_ROLE_OBSERVER)
+    command = pb.Command(game_id=GAME_ID, player_id="p2", update_player=observe)
+    told = await played.say(bob, command, cid(3))
+    assert [e.seat_state.card for e in told if e.HasField("seat_state")] == [""]
+
+
 # Whatever happens, nothing is left behind
 
 _STREAMS = 3

@@ -349,10 +349,9 @@ def test_the_state_of_a_seat_waits_while_the_window_is_closed() -> None:
     assert frames[1].seat_state.card == "8"
 
 
-def test_the_state_of_a_seat_survives_a_snapshot_and_follows_it() -> None:
+def test_the_state_of_each_seat_follows_a_snapshot() -> None:
     bench, outbox = behind(4)
     outbox.seats["p2"] = seat_of("Bob")
-    outbox.tell_seats(["p2"])
     bench.do(*(story(f"More {n}") for n in range(4)))
     frames = drain(outbox)
     assert names(frames) == ["event_batch", "seat_state"]
