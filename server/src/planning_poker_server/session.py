@@ -128,7 +128,7 @@ class Session:
     # What the client says
 
     def charge(self, size: int) -> None:
-        """A message of so many bytes came: large ones count as several, as their work does."""
+        """A message of so many bytes came, or a snapshot goes: large ones count as several."""
         self._bucket.charge(size // _BYTES_PER_TOKEN)
 
     def receive(self, envelope: pb.ClientEnvelope, now_ms: int) -> Sequence[Request]:
@@ -341,6 +341,7 @@ class Session:
         replaced = self.subscriptions.get(room.game_id)
         outbox = Outbox(room, seats, begin, self._settings, replaced)
         self.subscriptions[room.game_id] = outbox
+        self.charge(len(begin.snapshot or b""))
         self._answers.put(
             wire.attached(
                 room.game_id,

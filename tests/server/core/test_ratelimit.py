@@ -49,6 +49,15 @@ def test_whoever_waits_as_told_is_let_through(
             assert bucket.take(now_ms) == 0
 
 
+def test_what_turns_out_to_cost_more_is_paid_before_the_next() -> None:
+    bucket = Bucket(10, 2, NOW_MS)
+    assert bucket.take(NOW_MS) == 0
+    bucket.charge(3)  # of which one was left
+    assert bucket.take(NOW_MS) == 300
+    assert bucket.take(NOW_MS + 299) > 0
+    assert bucket.take(NOW_MS + 300) == 0
+
+
 def test_each_key_has_a_bucket_of_its_own() -> None:
     buckets = Buckets(per_minute=2)
     assert [buckets.take(key, NOW_MS) > 0 for key in "aaabba"] == [

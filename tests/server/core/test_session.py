@@ -274,6 +274,20 @@ def test_attaching_and_pinging_count_toward_the_rate() -> None:
     assert desk.refused() == "TOO_MANY_COMMANDS"
 
 
+def test_a_large_snapshot_counts_as_many_commands() -> None:
+    desk, bench = Desk(command_burst=10, commands_per_second=10), game("Bob")
+    bench.do(*(story("Large", "x" * 4_000) for _ in range(90)))
+    for _ in range(2):  # some twenty commands, of which at most a burst is owed
+        assert len(desk.send(pb.ClientEnvelope(attach=pb.Attach(game_id=GAME_ID)))) == 1
+        desk.attached(bench.room)
+        desk.told()
+        assert desk.send(pb.ClientEnvelope(attach=pb.Attach(game_id=GAME_ID))) == ()
+        (told,) = desk.told()
+        wait_ms = told.detached.retry_delay.ToMilliseconds()
+        assert wait_ms == 1_100
+        desk.now_ms += wait_ms
+
+
 def test_acknowledging_is_never_refused_for_its_rate() -> None:
     desk, bench = seated(command_burst=1, commands_per_second=1)
     desk.ask(cast())
