@@ -62,6 +62,16 @@ async def test_a_flood_of_commands_is_refused_with_a_retry_time_and_then_taken_a
     await stream.do(ada, add_stories=story(201))
 
 
+async def test_large_messages_count_as_several(host: Host) -> None:
+    await host.start(stream={"commands_per_second": 1.0, "command_burst": 10})
+    stream = await host.stream()
+    ada = await stream.create()
+    await stream.refused(ada, add_stories=story(1, 250_000))
+    refusal = await stream.refused(ada, add_stories=story(1))
+    assert (refusal.reason, refusal.code) == (pb.REASON_TOO_MANY_COMMANDS, EXHAUSTED)
+    assert delay_ms(refusal) > 1_000
+
+
 async def test_others_hardly_notice_a_client_that_sends_1_000_commands_a_second(
     tmp_path: Path,
 ) -> None:
