@@ -26,6 +26,10 @@ class Recorder(GameCommands):
         self._inbox = Inbox(said.game(3))
         self.happens(*events)
 
+    def sits_down_at(self, snapshot: pb.Game) -> "Recorder":
+        self._inbox = Inbox(snapshot)
+        return self
+
     def happens(self, *events: pb.GameEvent) -> None:
         self._inbox.receive(said.batch(*events).event_batch, 0.0, AckPace())
 
@@ -168,6 +172,18 @@ async def test_a_command_names_the_round_that_is_seen_at_the_moment_of_the_call(
     game.happens(said.round_started(5, "r2"))
     await game.vote("5")
     assert [command.submit_vote.round_id for command in game.sent] == ["r1", "r2"]
+
+
+async def test_the_round_of_a_snapshot_is_named_too() -> None:
+    snapshot = said.game(9, phase=pb.GAME_PHASE_VOTING)
+    snapshot.current_round.round_id = "r4"
+    game = Recorder().sits_down_at(snapshot)
+    await game.vote("8")
+    later = said.game(12, phase=pb.GAME_PHASE_VOTING)
+    later.current_round.round_id = "r5"
+    game._inbox.receive(said.snapshot_instead(later).event_batch, 0.0, AckPace())
+    await game.vote("8")
+    assert [command.submit_vote.round_id for command in game.sent] == ["r4", "r5"]
 
 
 async def test_after_a_round_was_abandoned_the_server_is_asked_all_the_same() -> None:

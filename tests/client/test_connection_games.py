@@ -204,6 +204,27 @@ def test_a_pong_that_was_overtaken_is_no_loss() -> None:
     assert not driven.told(Resuming)
 
 
+def test_a_head_that_was_told_before_attaching_again_counts_no_more() -> None:
+    driven = Driven().connect()
+    driven.join()
+    driven.hear(said.batch(said.joined(4)))
+    pong = said.envelope(pong=pb.Pong(head_versions={said.GAME: 9}))
+    driven.hear(pong, said.detached(pb.DETACH_REASON_SLOW, RESUME))
+    request = attach_written(driven)
+    driven.hear(said.attached(request.correlation_id, None, "p1", head=9))
+    driven.notices.clear()
+    driven.hear(pong)
+    assert not driven.told(Resuming)
+
+
+def test_a_snapshot_makes_the_events_before_it_worthless_for_resuming() -> None:
+    driven = Driven().connect()
+    driven.join()
+    driven.hear(said.batch(said.joined(4)), said.snapshot_instead(said.game(40)))
+    driven.hear(said.batch(said.voted(50)))
+    assert attach_written(driven).attach.after_version == 0
+
+
 # Coming back
 
 
@@ -388,6 +409,22 @@ def test_a_second_seat_is_attached_together_with_the_first() -> None:
     assert [seat.player_id for seat in attach_written(driven).attach.seats] == ["p2"]
 
 
+def test_a_seat_that_is_let_go_while_the_game_is_attached_stays_let_go() -> None:
+    driven = Driven().connect()
+    inbox = driven.join()
+    driven.attach("a2", "p2")
+    driven.written()
+    driven.hear(said.attached("a2", said.game(3), "p1", "p2"))
+    driven.connection.hold(said.GAME, "p2")
+    driven.lose()
+    driven.stream()
+    request = attach_written(driven)
+    driven.connection.release(said.GAME, "p2", driven.now)
+    driven.hear(said.attached(request.correlation_id, said.game(3), "p1", "p2"))
+    assert set(inbox.seats) == {"p1"}
+    assert [seat.player_id for seat in attach_written(driven).attach.seats] == ["p1"]
+
+
 def test_attaches_of_one_game_go_one_after_the_other_and_each_with_all_seats() -> None:
     driven = Driven().connect()
     driven.attach("a1", "p1")
@@ -417,6 +454,19 @@ def test_a_seat_whose_secret_is_dead_is_not_attached_again() -> None:
     driven.lose()
     driven.stream()
     assert not attach_written(driven).attach.seats
+
+
+def test_a_proof_that_is_newer_than_the_reset_of_the_seat_holds() -> None:
+    driven = Driven().connect()
+    inbox = driven.join()
+    driven.hear(said.batch(said.joined(4)))
+    driven.attach("a2", "p2")
+    driven.written()
+    driven.hear(said.attached("a2", None, "p1", "p2", head=5))
+    driven.hear(said.batch(said.event(5, seat_reset=pb.SeatReset(player_id="p2"))))
+    assert set(inbox.seats) == {"p1", "p2"}
+    driven.hear(said.batch(said.event(6, seat_reset=pb.SeatReset(player_id="p2"))))
+    assert set(inbox.seats) == {"p1"}
 
 
 def test_a_seat_whose_proof_is_refused_does_not_take_the_others_with_it() -> None:
@@ -515,6 +565,8 @@ def test_after_so_many_events_they_are_acknowledged_at_once() -> None:
     assert acks(driven) == []
     driven.hear(said.batch(said.event(6)))
     assert acks(driven) == [6]
+    driven.hear(said.batch(said.event(7), said.event(8)))
+    assert acks(driven) == []
 
 
 @pytest.mark.parametrize(
@@ -540,6 +592,9 @@ def test_what_is_sent_again_is_acknowledged_again() -> None:
     driven.hear(said.batch(said.round_started(4)))
     assert acks(driven) == [4]
     driven.hear(said.batch(said.round_started(4)))
+    driven.wait(0.2)
+    assert acks(driven) == [4]
+    driven.hear(said.snapshot_instead(said.game(4)))
     driven.wait(0.2)
     assert acks(driven) == [4]
 
@@ -594,10 +649,21 @@ def test_the_own_card_is_known_as_soon_as_the_vote_is_accepted() -> None:
 def test_the_latest_word_on_a_seat_wins() -> None:
     driven = Driven().connect()
     inbox = driven.join()
-    for card, at_version in (("5", 7), ("8", 9), ("3", 8)):
-        state = pb.SeatState(game_id=said.GAME, player_id="p1", card=card, at_version=at_version)
-        driven.hear(said.envelope(seat_state=state))
-    assert inbox.seat_states["p1"].card == "8"
+    for card, at_version in (("5", 7), ("8", 9), ("3", 8), ("13", 9), ("1", 8)):
+        driven.hear(own_card(card, at_version))
+    assert inbox.seat_states["p1"].card == "13"
+
+
+def test_after_a_snapshot_only_later_words_on_a_seat_count() -> None:
+    driven = Driven().connect()
+    inbox = driven.join()
+    driven.hear(own_card("8", 9), said.snapshot_instead(said.game(20)), own_card("5", 8))
+    assert inbox.seat_states["p1"].card == "5"
+
+
+def own_card(card: str, at_version: int) -> pb.ServerEnvelope:
+    state = pb.SeatState(game_id=said.GAME, player_id="p1", card=card, at_version=at_version)
+    return said.envelope(seat_state=state)
 
 
 def test_presence_follows_who_comes_and_goes() -> None:

@@ -162,6 +162,9 @@ def test_no_more_commands_wait_at_the_server_than_it_takes() -> None:
     create = pb.Command(create_game=pb.CreateGame())
     driven.connection.send(create, "other", driven.now)
     assert [message.correlation_id for message in driven.written()] == ["c0", "c1", "other"]
+    wake = driven.connection.wake()
+    assert wake is not None
+    assert wake <= driven.now  # no time makes room, only answers do
     driven.hear(said.accepted("c0"))
     assert [message.correlation_id for message in driven.written()] == ["c2"]
     driven.hear(said.refused("other", said.ROUND_CLOSED), said.accepted("c1"))

@@ -210,6 +210,15 @@ def test_anything_heard_puts_the_next_ping_off() -> None:
     assert driven.payloads() == ["ping"]
 
 
+def test_an_answered_ping_is_forgotten() -> None:
+    driven = Driven().connect(ping_ms=25_000)
+    driven.wait(25.0)
+    assert driven.payloads() == ["ping"]
+    driven.hear(said.envelope(pong=pb.Pong()))
+    assert driven.connection.wake() == driven.now + 25.0
+    assert driven.connection.timer() == driven.now + 75.0
+
+
 def test_a_closed_connection_stays_closed_when_its_stream_ends() -> None:
     driven = Driven().connect()
     driven.note(driven.connection.close(driven.now))

@@ -268,7 +268,7 @@ class Connection:
             limits.ack_every_events or AckPace().every_events,
             limits.ack_within.ToTimedelta().total_seconds(),
         )
-        self._heartbeat.begin(limits.ping_interval.ToTimedelta().total_seconds(), now)
+        self._heartbeat.begin(limits.ping_interval.ToTimedelta().total_seconds())
         self._requests.new_stream(limits, now)
         self._games.resume_all(now, same_log=welcome.log_epoch == self._log_epoch)
         self._log_epoch = welcome.log_epoch

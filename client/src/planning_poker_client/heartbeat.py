@@ -13,10 +13,9 @@ class Heartbeat:
         self._heard_at = 0.0
         self._pings = 0
 
-    def begin(self, interval: float, now: float) -> None:
-        """A stream begins, on which a ping is due after `interval` seconds of quiet."""
+    def begin(self, interval: float) -> None:
+        """From now on a ping is due after `interval` seconds of quiet."""
         self._interval = interval
-        self.heard(now)
 
     def heard(self, now: float) -> None:
         """Something came."""

@@ -210,6 +210,8 @@ class Subscriptions:
         sent = request.sent_as or pb.Attach()
         inbox.passcode = sent.passcode or inbox.passcode
         for seat in sent.seats:
+            if seat.player_id not in inbox.seats and seat.player_id != request.seat:
+                continue  # let go, or dead, since this was sent
             if seat.player_id in attached.player_ids:
                 inbox.seats[seat.player_id] = HeldSeat(seat.seat_secret, attached.head_version)
             else:

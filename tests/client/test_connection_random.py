@@ -1,0 +1,242 @@
+"""A connection against a small model of the server, over a wire that is slow and cut at random."""
+
+from collections import deque
+from random import Random
+
+import pytest
+
+import planningpoker.v1 as pb
+from planning_poker_client.changes import Change, Receipt
+from planning_poker_client.notices import Ended, Hangup, Settled, Told
+from tests.client import said
+from tests.client.driven import LOST, SECRET, Driven
+
+
+class Model:
+    """The server's half: a log, receipts, and one subscription per stream."""
+
+    def __init__(self, random: Random) -> None:
+        self.random = random
+        self.causes = ["", "one", "two", "three"]
+        """By version; the game has begun when the client comes."""
+        self.receipts: dict[str, int] = {}
+        self.to_client: deque[pb.ServerEnvelope] = deque()
+        self.sent: int | None = None
+        self.seats: set[str] = set()
+
+    @property
+    def head(self) -> int:
+        return len(self.causes) - 1
+
+    def append(self, cause: str) -> int:
+        self.causes.append(cause)
+        return self.head
+
+    def hear(self, envelope: pb.ClientEnvelope) -> None:
+        match envelope.WhichOneof("payload"):
+            case "hello":
+                self.say(said.welcome(within_ms=20, max_unanswered_commands_per_game=4))
+            case "attach":
+                self._attach(envelope)
+            case "detach":
+                self.sent = None
+            case "command":
+                self._command(envelope)
+            case "ping":
+                self.say(said.envelope(pong=pb.Pong(head_versions={said.GAME: self.head})))
+            case "ack":
+                assert self.sent is None or envelope.ack.version <= self.sent
+
+    def _attach(self, envelope: pb.ClientEnvelope) -> None:
+        attach, after = envelope.attach, envelope.attach.after_version
+        self.seats = {seat.player_id for seat in attach.seats}
+        known = 0 < after <= self.head and self.causes[after] == attach.after_correlation_id
+        self.sent = after if known else self.head
+        snapshot = None if known else said.game(self.head)
+        self.say(said.attached(envelope.correlation_id, snapshot, *self.seats, head=self.head))
+
+    def _command(self, envelope: pb.ClientEnvelope) -> None:
+        id_ = envelope.correlation_id
+        assert envelope.command.player_id in self.seats
+        if id_ not in self.receipts:
+            self.receipts[id_] = self.append(id_)
+        while self.sent is not None and self.sent < self.receipts[id_]:
+            self.pump()
+        self.say(said.accepted(id_, self.receipts[id_]))
+
+    def pump(self) -> None:
+        """Tell the subscriber some of what it does not have."""
+        if self.sent is None or self.sent == self.head:
+            return
+        if self.random.random() < 0.1:
+            self.sent = self.head
+            self.say(said.snapshot_instead(said.game(self.head)))
+            return
+        last = min(self.head, self.sent + self.random.randint(1, 3))
+        run = range(self.sent + 1, last + 1)
+        self.say(said.batch(*(said.event(version, self.causes[version]) for version in run)))
+        self.sent = last
+
+    def say(self, envelope: pb.ServerEnvelope) -> None:
+        self.to_client.append(envelope)
+
+    def cut(self) -> None:
+        self.to_client.clear()
+        self.sent = None
+        self.seats = set()
+
+
+class Run:
+    """One course of events, decided by a seed."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = Random(seed)  # noqa: S311, the same every time is the point
+        self.server = Model(self.random)
+        self.client = Driven(
+            connect_timeout=1e6, command_timeout=1e6, backoff_longest=1.0, max_attempts=10_000
+        )
+        self.to_server: deque[pb.ClientEnvelope] = deque()
+        self.streaming = False
+        self.asked: set[str] = set()
+        self.settled: dict[str, int] = {}
+        self.told = 0
+        self.cuts = 0
+        self.attaches = 0
+        self.held: set[str] = set()
+        self.coming = False
+        self.client.connection.open(self.client.now)
+        self.attach("p1")
+
+    def step(self) -> None:
+        """Something happens."""
+        choices = {
+            self.write: 6,
+            self.reach_server: 6,
+            self.reach_client: 8,
+            self.server.pump: 4,
+            self.another_event: 2,
+            self.command: 2,
+            self.wait: 3,
+            self.come_or_go: 1,
+            self.cut: 1,
+        }
+        self.random.choices(list(choices), list(choices.values()))[0]()
+        self.look()
+
+    def write(self) -> None:
+        retry_at = self.client.connection.retry_at
+        if not self.streaming and retry_at is not None and retry_at <= self.client.now:
+            self.client.connection.opened(self.client.now)
+            self.streaming = True
+        if self.streaming:
+            self.to_server.extend(self.client.written())
+
+    def reach_server(self) -> None:
+        if self.to_server:
+            self.server.hear(self.to_server.popleft())
+
+    def reach_client(self) -> None:
+        if self.server.to_client:
+            self.client.hear(self.server.to_client.popleft())
+
+    def another_event(self) -> None:
+        self.server.append(f"other-{self.server.head}")
+
+    def command(self) -> None:
+        if "p1" in self.held:
+            id_ = f"command-{len(self.asked)}"
+            self.asked.add(id_)
+            self.client.connection.send(
+                pb.Command(game_id=said.GAME, player_id="p1", end_game=pb.EndGame()),
+                id_,
+                self.client.now,
+            )
+
+    def wait(self) -> None:
+        self.client.wait(self.random.random())
+
+    def cut(self) -> None:
+        if self.streaming:
+            self.cuts += 1
+            self.streaming = False
+            self.to_server.clear()
+            self.server.cut()
+            self.client.lose(LOST, jitter=self.random.random())
+
+    def come_or_go(self) -> None:
+        """The second seat comes and goes on the same stream."""
+        if "p2" in self.held:
+            self.held.discard("p2")
+            self.client.connection.release(said.GAME, "p2", self.client.now)
+        elif not self.coming:
+            self.coming = True
+            self.attach("p2")
+
+    def attach(self, seat: str) -> None:
+        self.attaches += 1
+        attach = pb.Attach(game_id=said.GAME)
+        attach.seats.append(pb.Seat(player_id=seat, seat_secret=SECRET))
+        self.client.connection.attach(attach, f"attach-{self.attaches}", self.client.now)
+
+    def look(self) -> None:
+        """What must hold after every step."""
+        assert not self.client.told(Ended)
+        if self.client.told(Hangup):
+            self.cut()
+        for told in self.client.told(Told):
+            for item in told.items:
+                if isinstance(item, Change):
+                    assert not self.told or item.version == self.told + 1
+                    self.told = item.version
+                else:
+                    assert not self.told or item.from_version == self.told
+                    self.told = item.to_version
+        for settled in self.client.told(Settled):
+            assert settled.correlation_id not in self.settled
+            assert isinstance(settled.outcome, Receipt)
+            self.settled[settled.correlation_id] = settled.outcome.version
+            if settled.correlation_id.startswith("attach"):
+                seat = settled.outcome.player_id
+                self.coming = self.coming and seat != "p2"
+                self.held.add(seat)
+                self.client.connection.hold(said.GAME, seat)
+
+    def at_rest(self) -> bool:
+        inbox = self.client.connection.games.get(said.GAME)
+        return (
+            self.streaming
+            and not (self.to_server or self.server.to_client)
+            and inbox is not None
+            and inbox.view.version == self.server.head
+            and inbox.ack_due is None
+            and self.asked <= self.settled.keys()
+            and not self.coming
+            and self.server.seats == self.held
+        )
+
+    def calm(self) -> None:
+        """No more cuts and nothing new: everything comes to rest."""
+        for _ in range(2_000):
+            if self.at_rest():
+                return
+            self.wait()
+            self.write()
+            self.reach_server()
+            self.server.pump()
+            self.reach_client()
+            self.look()
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_whatever_the_wire_does_nothing_is_lost_doubled_or_acknowledged_too_early(
+    seed: int,
+) -> None:
+    run = Run(seed)
+    for _ in range(400):
+        run.step()
+    run.calm()
+    assert run.at_rest()
+    assert {id_: version for id_, version in run.settled.items() if id_ in run.asked} == (
+        run.server.receipts
+    )
+    assert run.cuts > 0
