@@ -225,6 +225,16 @@ def test_a_snapshot_makes_the_events_before_it_worthless_for_resuming() -> None:
     assert attach_written(driven).attach.after_version == 0
 
 
+def test_gaps_that_are_filled_are_no_reason_to_give_up_or_to_wait() -> None:
+    driven = Driven().connect()
+    driven.join(version=3)
+    for version in range(5, 85, 2):
+        driven.hear(said.batch(said.voted(version)))
+        request = attach_written(driven)
+        driven.hear(said.attached(request.correlation_id, said.game(version), "p1"))
+    assert not driven.told(Ended)
+
+
 # Coming back
 
 
@@ -332,6 +342,21 @@ def test_a_resume_without_an_answer_is_asked_again() -> None:
     assert first.correlation_id != second.correlation_id
 
 
+def test_what_was_asked_or_to_be_said_on_the_old_stream_is_not_said_on_the_new_one() -> None:
+    driven = Driven().connect()
+    driven.join()
+    driven.hear(said.batch(said.joined(4)), said.batch(said.voted(9)))
+    attach_written(driven)
+    driven.lose()
+    driven.stream()
+    request = attach_written(driven)
+    driven.hear(said.attached(request.correlation_id, None, "p1", head=4))
+    driven.connection.release(said.GAME, "p1", driven.now)
+    driven.lose()
+    driven.stream()
+    assert driven.payloads() == []
+
+
 # Detached by the server
 
 
@@ -353,6 +378,19 @@ def test_being_detached_for_good_ends_the_game_with_the_reason(
     assert isinstance(ended.error, GameDetached)
     assert (ended.error.reason, str(ended.error)) == (name, "For a reason.")
     assert driven.payloads() == []
+
+
+def test_a_game_that_has_ended_here_is_not_asked_for_and_can_be_followed_anew() -> None:
+    driven = Driven().connect()
+    driven.join()
+    driven.hear(said.batch(said.voted(9)), said.detached(pb.DETACH_REASON_PURGED, STOP))
+    assert driven.payloads() == []
+    driven.attach("a2")
+    driven.written()
+    driven.hear(said.attached("a2", said.game(3)))
+    driven.connection.hold(said.GAME, "")
+    driven.connection.release(said.GAME, "", driven.now)
+    assert driven.payloads() == ["detach"]
 
 
 def test_being_detached_as_slow_resumes_from_the_last_version() -> None:
@@ -503,6 +541,32 @@ def test_the_last_who_lets_go_detaches_the_game() -> None:
     assert message.detach == pb.Detach(game_id=said.GAME)
     driven.hear(said.batch(said.joined(4)), said.detached(pb.DETACH_REASON_REQUESTED, STOP))
     assert not driven.notices
+
+
+def test_a_game_that_somebody_is_just_joining_is_not_detached() -> None:
+    driven = Driven().connect()
+    driven.attach("a1")
+    driven.written()
+    driven.hear(said.attached("a1", said.game(3)))
+    driven.connection.hold(said.GAME, "")
+    join = pb.JoinGame(display_name="Ada", seat_secret=SECRET, attach=True)
+    driven.connection.send(pb.Command(game_id=said.GAME, join_game=join), "join", driven.now)
+    driven.written()
+    driven.hear(said.attached("join", said.game(4), "p1"))
+    driven.connection.release(said.GAME, "", driven.now)
+    assert driven.payloads() == []
+    driven.hear(said.accepted("join", 4, player_id="p1"))
+    assert set(driven.connection.games[said.GAME].seats) == {"p1"}
+
+
+def test_a_seat_that_was_taken_without_attaching_it_is_not_held() -> None:
+    driven = Driven().connect()
+    inbox = driven.join()
+    join = pb.JoinGame(display_name="Bob", seat_secret=SECRET)
+    driven.connection.send(pb.Command(game_id=said.GAME, join_game=join), "bob", driven.now)
+    driven.written()
+    driven.hear(said.accepted("bob", 4, player_id="p2"))
+    assert set(inbox.seats) == {"p1"}
 
 
 def test_an_attach_that_was_given_up_is_followed_by_one_that_settles_the_seats() -> None:
