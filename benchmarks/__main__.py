@@ -1,6 +1,7 @@
 """`python -m benchmarks`: measure, and write benchmarks/RESULTS.md with its plot."""
 
 import argparse
+import os
 import subprocess
 import sys
 import time
@@ -55,6 +56,7 @@ def _about(bench: Bench) -> Mapping[str, str]:
         "versions": machine.versions(LOOP),
         "disk": f"{machine.file_system(bench.folder)}; a page reaches it in "
         f"{machine.fsync_us(bench.folder):,.0f} µs (median of fdatasync)",
+        "load average before": f"{os.getloadavg()[0]:.1f}; on a machine with nothing else to do, 0",
         "repetitions": str(bench.sizes.repetitions),
     }
 
