@@ -125,7 +125,9 @@ class Person:
         if result.HasField("refusal"):
             refusal = result.refusal
             assert asked.accepted is None or refusal.reason in RETRYABLE | _OF_THE_STREAM, result
-            asked.settled |= refusal.definite and not refusal.retryable
+            # Another one of the same that is under way may still be accepted.
+            alone = asked.waiting == 0
+            asked.settled |= alone and refusal.definite and not refusal.retryable
             return
         assert asked.accepted in (None, result.accepted), "two answers to one command"
         asked.accepted, asked.settled = result.accepted, True
