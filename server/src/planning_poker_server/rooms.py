@@ -33,6 +33,7 @@ _LOAD_AHEAD_MS = 2_000
 _LOAD_AT_ONCE = 100
 _RETRY_MS = 1_000
 _CLOSE_S = 10.0
+_HASHES = 12
 
 
 class Rooms:
@@ -58,6 +59,8 @@ class Rooms:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._passcodes = Passcodes()
         self._passcode_attempts = Buckets(settings.passcode_attempts_per_minute)
+        # Right ones and new ones cost the same to hash, and there are two threads for all.
+        self._passcode_hashes = Buckets(_HASHES * settings.passcode_attempts_per_minute)
         self._creates = Buckets(settings.creates_per_minute)
         self._joins = Buckets(settings.joins_per_minute)
         self._closing = False
@@ -160,6 +163,12 @@ class Rooms:
         if new is not None and len(new.encode()) > PASSCODE_BYTES:
             message = f"A passcode has at most {PASSCODE_BYTES} bytes."
             return refuse(pb.REASON_INVALID_VALUE, message, field="passcode")
+        if new:
+            key = f"{stream.session.principal}|{peer}"
+            wait_ms = self._passcode_hashes.take(key, self._now_ms())
+            if wait_ms:
+                message = "Too many passcodes were set: wait before the next one."
+                return refuse(pb.REASON_TOO_MANY_ATTEMPTS, message, retry_ms=wait_ms)
         if new is not None:
             try:
                 return Actor(new_passcode=await self._passcodes.seal(new))
@@ -177,9 +186,11 @@ class Rooms:
         sealed = driver.room.state.passcode
         if sealed is None or len(passcode.encode()) > PASSCODE_BYTES:
             return b""
-        # Counted per game too: guessing at many games is as slow as at one.
+        # Not by game: guessing at many games is as slow as at one.
         key = f"{stream.session.principal}|{peer}"
-        wait_ms = self._passcode_attempts.take(key, self._now_ms())
+        now_ms = self._now_ms()
+        wait_ms = self._passcode_hashes.take(key, now_ms)
+        wait_ms = wait_ms or self._passcode_attempts.take(key, now_ms)
         if wait_ms:
             message = "Too many passcodes were tried: wait before the next one."
             return refuse(pb.REASON_TOO_MANY_ATTEMPTS, message, retry_ms=wait_ms)
