@@ -247,6 +247,21 @@ async def test_right_passcodes_use_up_no_attempts(host: Host) -> None:
         await stream.join(ada.game_id, f"Guest {number}", passcode="correct horse")
 
 
+async def test_nobody_keeps_the_threads_that_hash_passcodes_busy(host: Host) -> None:
+    await host.start(room={"passcode_attempts_per_minute": 1})
+    stream = await host.stream()
+    ada = await stream.create(passcode="correct horse")
+    results = [
+        await stream.ask(ada, update_game=pb.UpdateGame(passcode=f"horse {n}")) for n in range(20)
+    ]
+    refused = [r.refusal for r in results if r.HasField("refusal")]
+    assert {refusal.reason for refusal in refused} == {pb.REASON_TOO_MANY_ATTEMPTS}
+    assert len(refused) == 9
+    assert delay_ms(refused[0]) > 0
+    detached = await stream.attach_refused(ada.game_id, passcode="horse 10")
+    assert detached.refusal.reason == pb.REASON_TOO_MANY_ATTEMPTS
+
+
 async def test_a_passcode_guards_joining_and_watching_and_is_asked_for_by_name(
     host: Host,
 ) -> None:
