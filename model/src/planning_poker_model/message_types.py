@@ -14,11 +14,6 @@ def of_client(envelope: pb.ClientEnvelope) -> str:
     return payload or ""
 
 
-def of_server(envelope: pb.ServerEnvelope) -> str:
-    """Name of the payload: "welcome", "event_batch"; empty where there is none."""
-    return envelope.WhichOneof("payload") or ""
-
-
 def all_names() -> Iterator[str]:
     """Every name there is, both directions."""
     for field in pb.ClientEnvelope.DESCRIPTOR.oneofs_by_name["payload"].fields:
