@@ -233,7 +233,8 @@ async def test_a_connection_that_says_nothing_is_closed_at_the_handshake_time_ou
 
 async def test_half_a_message_and_then_silence_ends_at_the_ping_time_out(host: Host) -> None:
     server = await host.start(
-        stream={"keepalive_time_ms": 100, "keepalive_timeout_ms": 100, "hello_timeout_ms": 60_000}
+        # The newcomer's connection must answer pings within the same time-out.
+        stream={"keepalive_time_ms": 100, "keepalive_timeout_ms": 1_000, "hello_timeout_ms": 60_000}
     )
     async with connected(server.address) as connection:
         await connection.greet()

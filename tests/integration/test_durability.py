@@ -14,7 +14,15 @@ import planningpoker.v1 as pb
 from planning_poker_model.view import GameView
 from tests.integration.harness import Host
 from tests.integration.process import ServerProcess
-from tests.integration.raw import Client, Seat, Stream, StreamEnded, new_id, new_secret
+from tests.integration.raw import (
+    PATIENCE_S,
+    Client,
+    Seat,
+    Stream,
+    StreamEnded,
+    new_id,
+    new_secret,
+)
 
 CARDS = ["0", "1", "2", "3", "5", "8", "13", "21", "34", "55", "89", "?", "☕"]
 UNAVAILABLE, DATA_LOSS = 14, 15
@@ -198,8 +206,11 @@ async def test_a_deadline_survives_a_kill_and_reveals_what_there_is(tmp_path: Pa
             stream = await client.stream()
             ada = await stream.create()
             bob = await stream.join(ada.game_id, "Bob")
-            await stream.do(ada, start_round=pb.StartRound(duration=Duration(seconds=1)))
+            await stream.do(ada, start_round=pb.StartRound())
             await stream.do(bob, submit_vote=pb.SubmitVote(round_id="r1", card="8"))
+            # Set last: however slow the machine is, the vote is in time.
+            deadline = pb.SetDeadline(round_id="r1", remaining=Duration(seconds=1))
+            await stream.do(ada, set_deadline=deadline)
             await server.kill()
         await server.start()
         # Nobody attaches before it: the server itself remembers.
@@ -214,7 +225,7 @@ async def test_a_deadline_survives_a_kill_and_reveals_what_there_is(tmp_path: Pa
 
 async def revealed(database: Path, game_id: str) -> None:
     """Wait until the log holds the reveal; nobody is told who could tell us."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not any(e.HasField("votes_revealed") for e in stored_events(database, game_id)):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 

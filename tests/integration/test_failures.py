@@ -220,7 +220,8 @@ async def test_a_game_that_turns_out_corrupt_is_closed_alone_with_one_line(host:
 async def test_an_answer_that_takes_too_long_is_indefinite_and_the_repeat_finds_the_late_commit(
     host: Host,
 ) -> None:
-    stream, ada, wall = await playing(host, server={"request_timeout_ms": 50})
+    # As short as a slow disk allows: the game is created within the same time.
+    stream, ada, wall = await playing(host, server={"request_timeout_ms": 1_000})
     host.log.hold()
     correlation_id = new_id()
     refusal = (await stream.ask(ada, correlation_id, add_stories=story())).refusal
