@@ -203,13 +203,16 @@ async def test_a_command_without_an_answer_raises_with_its_id_after_its_timeout(
             said.attached(create.correlation_id, said.game(2), "p1"),
             said.accepted(create.correlation_id, 2, player_id="p1"),
         )
+        heard.set_result(await stream.expect("command"))
         await stream.until_closed()
 
+    heard: asyncio.Future[pb.ClientEnvelope] = asyncio.get_running_loop().create_future()
     async with serving(deaf) as server, PokerClient(server.address) as client:
         game = await client.create_game("Sprint 12", player="Ada")
         with pytest.raises(OutcomeUnknown) as unknown:
             await game.end(timeout=0.05, request_id="hook")
-        assert unknown.value.correlation_id == server.streams[0].heard[-1].correlation_id
+        async with asyncio.timeout(5):
+            assert unknown.value.correlation_id == (await heard).correlation_id
 
 
 async def test_commands_at_the_limit_of_the_rate_all_go_out_without_any_answer() -> None:
