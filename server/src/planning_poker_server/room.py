@@ -77,6 +77,9 @@ class _Drafted(NamedTuple):
     sealed: storage.Sealed
     record: Record
 
+    def __repr__(self) -> str:
+        return f"<_Drafted {self.record.version}>"
+
 
 @dataclass(slots=True, repr=False)
 class _Batch:
@@ -121,6 +124,10 @@ class _Stamp(NamedTuple):
     actor_id: str
     digest: bytes
     sender_hash: bytes
+
+    def __repr__(self) -> str:
+        """Without the digest: whoever has a vote's can find its card by trying them all."""
+        return f"<_Stamp of {self.actor_id or 'no seat'}>"
 
 
 _BY_SERVER = _Stamp("", b"", b"")

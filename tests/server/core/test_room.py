@@ -1,5 +1,7 @@
 """A room proposes, the log commits, the room publishes."""
 
+import dataclasses
+
 import pytest
 
 import planningpoker.v1 as pb
@@ -384,3 +386,14 @@ def test_an_empty_room_has_no_head() -> None:
     room = Room(GAME_ID, GameLimits(), 10)
     assert room.head == 0
     assert room.reaches(0)
+
+
+def test_nothing_of_a_trial_shows_a_card_or_a_digest_in_its_repr() -> None:
+    bench = game("Ada", voting=True)
+    cast = dataclasses.replace(vote("Ada", "p1", card="13"), digest=b"canary")
+    bench.propose(cast)
+    assert bench.room._pending is not None
+    _, batch = bench.room._pending
+    shown = repr([batch.events, batch.answers])
+    assert "vote" not in shown
+    assert "canary" not in shown

@@ -174,3 +174,7 @@ def test_taking_the_digest_leaves_the_command_as_it_was() -> None:
         before = command.SerializeToString(deterministic=True)
         digest(command)
         assert command.SerializeToString(deterministic=True) == before
+
+
+def test_the_repr_of_a_receipt_does_not_show_the_digest_that_a_card_could_be_guessed_from() -> None:
+    assert "digest" not in repr(Receipt(b"the digest", 3))
