@@ -417,3 +417,22 @@ async def test_a_half_closed_stream_gets_the_answers_it_still_waits_for(host: Ho
     host.log.release()
     assert (await stream.answer(correlation_id)).HasField("accepted")
     assert (await stream.status()).code.name == "OK"
+
+
+async def test_a_snapshot_instead_of_events_is_followed_by_the_own_card(host: Host) -> None:
+    await host.start(stream={"window_events": 4, "max_outbox_frames": 4})
+    ada_stream, bob_stream = await host.stream(), await host.stream()
+    ada = await ada_stream.create()
+    bob = await bob_stream.join(ada.game_id, "Bob")
+    await start_story(ada_stream, ada, "Login")
+    await bob_stream.events("round_started")
+    accepted = await vote(bob_stream, bob, "8")
+    await bob_stream.ack(ada.game_id, accepted.version)
+    await bob_stream.expect("seat_state", lambda s: s.card == "8")
+    await ada_stream.reaches(ada.game_id, accepted.version)
+    await ada_stream.ack(ada.game_id, accepted.version)
+    while not any(each.event_batch.HasField("snapshot") for each in bob_stream.received):
+        await ada_stream.ack(ada.game_id, (await vote(ada_stream, ada, "5")).version)
+        await bob_stream.ping()
+    state = await bob_stream.expect("seat_state", lambda s: s.at_version > accepted.version)
+    assert state.card == "8"
