@@ -321,6 +321,10 @@ class Rooms:
             except LogError as error:
                 logger.warning("timers cannot be read: {}", error)
                 due = ()
+            except Exception:
+                # A bug must not stop the deadlines of all games for good.
+                logger.exception("reading timers failed")
+                due = ()
             for game_id, _ in due:
                 if game_id not in self._drivers and game_id not in self._unreadable:
                     await self._find(game_id)

@@ -1,10 +1,12 @@
 """All games of a process: found, loaded once, dropped, and loaded again."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
 import planningpoker.v1 as pb
+from planning_poker_server.domain.types import Timer
 from planning_poker_server.eventlog.port import LogUnavailable
 from tests.server.core.desk import cast
 from tests.server.core.houses import CountingLog, House, house
@@ -257,6 +259,23 @@ async def test_a_corrupt_game_with_a_timer_keeps_nobody_busy() -> None:
     await let_pass(60_000)
     assert rooms.log.reads.count(GAME_ID) == 1
     assert await rooms.log.head(OTHER_ID) == 6
+    await rooms.rooms.close()
+
+
+@in_virtual_time
+async def test_a_bug_in_reading_timers_delays_them_and_no_more() -> None:
+    rooms = await house(due_in(10))
+    sound = rooms.log.due
+
+    async def broken(until_ms: int, limit: int = 100) -> Sequence[tuple[str, Timer]]:
+        raise RuntimeError("a bug")
+
+    rooms.log.due = broken  # type: ignore[method-assign]
+    await let_pass(20_000)
+    assert await rooms.log.head(GAME_ID) == 5
+    rooms.log.due = sound  # type: ignore[method-assign]
+    await let_pass(5_000)
+    assert await rooms.log.head(GAME_ID) == 6
     await rooms.rooms.close()
 
 
