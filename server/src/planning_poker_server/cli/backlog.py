@@ -2,17 +2,20 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import planningpoker.v1 as pb
 from planning_poker_model import limits, text
 from planning_poker_model.limits import GameLimits
 from planning_poker_server.printable import printable
 
 COLUMNS: Final = ("key", "title", "description", "url")
 MAX_BYTES: Final = 4 << 20
+_BATCH_BYTES: Final = 100_000
+"""Of stories in one command; the server takes 256 KiB in a message."""
 _MAX_PROBLEMS: Final = 10
 _LIMITS: Final = {
     "key": limits.STORY_KEY,
@@ -72,6 +75,23 @@ def parse_backlog(data: bytes) -> list[Entry]:
     if problems:
         raise BacklogError(_listed(problems))
     return entries
+
+
+def batches(entries: Sequence[Entry]) -> Iterator[list[pb.NewStory]]:
+    """The stories in as many commands as their text needs."""
+    batch: list[pb.NewStory] = []
+    size = 0
+    for entry in entries:
+        story = pb.NewStory(
+            title=entry.title, description=entry.description, key=entry.key, url=entry.url
+        )
+        if batch and size + story.ByteSize() > _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+        batch.append(story)
+        size += story.ByteSize()
+    if batch:
+        yield batch
 
 
 def _decoded(data: bytes) -> str:

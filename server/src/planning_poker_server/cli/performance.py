@@ -1,7 +1,7 @@
 """The demo's game itself: what each of the team does, through the SDK alone."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from types import TracebackType
@@ -20,7 +20,7 @@ from planning_poker_client import (
 )
 from planning_poker_model.decks import BUILT_IN
 from planning_poker_model.view import GameView
-from planning_poker_server.cli.backlog import Entry
+from planning_poker_server.cli.backlog import Entry, batches
 from planning_poker_server.cli.cast import FAR_APART, LATECOMER, OBSERVER, VOTERS, Opinions
 from planning_poker_server.cli.panels import Told
 from planning_poker_server.cli.screen import Seen, screen
@@ -29,8 +29,6 @@ from planning_poker_server.cli.stage import Stage, follow, redraw, stage
 _DECK: Final = "fibonacci"
 _LATE_FOR: Final = 2
 """The story (from 0) in whose first round the latecomer sits down."""
-_BATCH_BYTES: Final = 100_000
-"""Of stories in one command; the server takes 256 KiB in a message."""
 
 # Pauses in seconds, at the usual pace.
 _SIT_DOWN: Final = 0.4
@@ -248,20 +246,3 @@ def _talk(view: GameView) -> str:
     outliers = set(round_.statistics.outlier_player_ids)
     names = [f"{v.display_name} ({v.card})" for v in round_.votes if v.player_id in outliers]
     return f"{' and '.join(names)} explain"
-
-
-def batches(entries: Sequence[Entry]) -> Iterator[list[pb.NewStory]]:
-    """The stories in as many commands as their text needs."""
-    batch: list[pb.NewStory] = []
-    size = 0
-    for entry in entries:
-        story = pb.NewStory(
-            title=entry.title, description=entry.description, key=entry.key, url=entry.url
-        )
-        if batch and size + story.ByteSize() > _BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-        batch.append(story)
-        size += story.ByteSize()
-    if batch:
-        yield batch

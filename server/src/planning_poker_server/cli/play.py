@@ -11,9 +11,8 @@ from rich.console import Console
 import planningpoker.v1 as pb
 from planning_poker_client import Game, PokerClient, PokerError
 from planning_poker_server.cli.at_table import AtTable
-from planning_poker_server.cli.backlog import Entry, read_backlog
+from planning_poker_server.cli.backlog import Entry, batches, read_backlog
 from planning_poker_server.cli.keyboard import first_line, terminal_restorer
-from planning_poker_server.cli.performance import batches
 from planning_poker_server.cli.results import print_results
 from planning_poker_server.cli.running import Failure, interruptible, run, say
 from planning_poker_server.observability import configure_logging
