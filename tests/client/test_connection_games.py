@@ -309,6 +309,12 @@ def test_a_resume_that_the_server_cannot_serve_now_is_asked_again_later() -> Non
     driven.hear(refused)
     assert driven.payloads() == []
     assert driven.connection.wake() == pytest.approx(driven.now + 3.0)
+    create = pb.Command(create_game=pb.CreateGame())
+    driven.connection.send(create, "other", driven.now)
+    wake = driven.connection.wake()
+    assert wake is not None
+    assert wake <= driven.now
+    assert driven.payloads() == ["command.create_game"]
     driven.wait(3.0)
     assert driven.payloads() == ["attach"]
 

@@ -120,13 +120,13 @@ def test_a_command_that_was_never_sent_had_no_effect() -> None:
 
 
 def test_commands_in_flight_are_sent_again_with_their_ids_on_the_next_stream() -> None:
-    driven = Driven().connect()
+    driven = Driven().connect(max_unanswered_commands_per_game=1)
     driven.ask("c1", end_game=END)
     driven.written()
     driven.lose()
     assert driven.payloads() == []
     assert not driven.told(Settled)
-    driven.stream()
+    driven.stream(max_unanswered_commands_per_game=1)
     (again,) = driven.written()
     assert again.correlation_id == "c1"
     driven.hear(said.accepted("c1"))
@@ -161,6 +161,7 @@ def test_no_more_commands_wait_at_the_server_than_it_takes() -> None:
         driven.ask(f"c{number}", end_game=END)
     create = pb.Command(create_game=pb.CreateGame())
     driven.connection.send(create, "other", driven.now)
+    driven.connection.send(create, "another", driven.now)
     assert [message.correlation_id for message in driven.written()] == ["c0", "c1", "other"]
     wake = driven.connection.wake()
     assert wake is not None
@@ -168,7 +169,7 @@ def test_no_more_commands_wait_at_the_server_than_it_takes() -> None:
     driven.hear(said.accepted("c0"))
     assert [message.correlation_id for message in driven.written()] == ["c2"]
     driven.hear(said.refused("other", said.ROUND_CLOSED), said.accepted("c1"))
-    assert [message.correlation_id for message in driven.written()] == ["c3"]
+    assert [message.correlation_id for message in driven.written()] == ["c3", "another"]
 
 
 def test_the_rate_of_commands_stays_below_what_the_server_takes() -> None:
@@ -218,8 +219,30 @@ def test_another_command_with_the_id_of_one_in_flight_is_refused() -> None:
     assert len(driven.written()) == 1
 
 
-def test_a_forgotten_command_that_was_not_sent_is_never_sent() -> None:
-    driven = Driven().connect()
+def test_a_forgotten_command_that_was_not_sent_is_never_sent_and_makes_no_room() -> None:
+    driven = Driven().connect(max_unanswered_commands_per_game=1)
     driven.ask("c1", end_game=END)
     driven.connection.forget("c1", driven.now)
     assert driven.payloads() == []
+    driven.ask("c2", end_game=END)
+    driven.ask("c3", end_game=END)
+    assert [message.correlation_id for message in driven.written()] == ["c2"]
+
+
+def test_the_first_of_several_deadlines_is_waited_for() -> None:
+    driven = Driven().connect(ping_ms=0)
+    driven.ask("c1", timeout=5.0, end_game=END)
+    driven.ask("c2", timeout=3.0, end_game=END)
+    assert driven.connection.timer() == driven.now + 3.0
+
+
+def test_no_secret_is_in_what_is_printed_of_a_request() -> None:
+    driven = Driven().connect()
+    join = pb.JoinGame(seat_secret=b"canary")
+    driven.connection.send(pb.Command(game_id="g", join_game=join), "j1", driven.now)
+    attach = pb.Attach(game_id="h", seats=[pb.Seat(player_id="p1", seat_secret=b"canary")])
+    driven.connection.attach(attach, "a1", driven.now)
+    driven.written()
+    requests = list(driven.connection._requests)
+    assert len(requests) == 2
+    assert "canary" not in repr(requests)

@@ -130,6 +130,34 @@ def test_an_attempt_that_the_time_for_opening_cuts_short_fails_with_the_reason_b
     assert hangup.loss == LOST
 
 
+def test_a_first_attempt_that_takes_all_the_time_for_opening_took_too_long() -> None:
+    driven = Driven(connect_timeout=2.0, attempt_timeout=5.0)
+    driven.connection.open(driven.now)
+    driven.connection.opened(driven.now)
+    driven.wait(2.0)
+    (hangup,) = driven.told(Hangup)
+    assert "took too long" in hangup.loss.message
+
+
+def test_opening_again_has_nothing_to_do_with_the_losses_before() -> None:
+    driven = Driven(max_attempts=1, connect_timeout=2.0).connect()
+    for _ in range(2):
+        driven.lose()
+        assert driven.connection.timer() is None
+    assert driven.state() == Failed(LOST.message)
+    driven.connection.open(driven.now)
+    driven.connection.opened(driven.now)
+    driven.wait(2.0)
+    (hangup,) = driven.told(Hangup)
+    assert "took too long" in hangup.loss.message
+    driven.now -= 2.0
+    driven.lose(jitter=1.0)
+    assert driven.connection.retry_at == pytest.approx(driven.now + 0.1)
+    driven.connection.opened(driven.now)
+    driven.note(driven.connection.close(driven.now))
+    assert (driven.connection.retry_at, driven.connection.timer()) == (None, None)
+
+
 def test_after_a_loss_it_waits_a_random_part_of_a_doubling_backoff() -> None:
     driven = Driven().connect()
     waits = []
