@@ -203,7 +203,8 @@ class Session:
             message = f"Version {version} was acknowledged, but {outbox.sent} is the last one sent."
             self.end(refuse(pb.REASON_ACK_AHEAD, message), now_ms)
             return ()
-        self.wake(game_id)
+        if outbox.sent < outbox.room.head:
+            self.wake(game_id)
         return ()
 
     def _ping(self, envelope: pb.ClientEnvelope, now_ms: int) -> Sequence[Request]:
@@ -424,6 +425,11 @@ class Session:
                 self._answers.release(game_id, outbox.sent)
                 return frame
         return None
+
+    @property
+    def has_output(self) -> bool:
+        """Whether the writer has something to do."""
+        return bool(self._answers.ready or self._ready or self.ending)
 
     @property
     def congested(self) -> bool:

@@ -45,6 +45,7 @@ class PlayStream:
         self._half_closed = False
         self._failure: Exception | None = None
         self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at = 0.0
 
     def wake(self) -> None:
         """Something may be there to write."""
@@ -105,7 +106,10 @@ class PlayStream:
         self.session.charge(len(message))
         for request in requests:
             await self._pass_on(request)
-        self.wake()
+        # Most messages are acknowledgements, which leave nothing to write; a
+        # request may have to be timed.
+        if requests or self.session.has_output:
+            self.wake()
 
     async def _pass_on(self, request: Request) -> None:
         match request:
@@ -149,11 +153,11 @@ class PlayStream:
             return
         loop = asyncio.get_running_loop()
         at = loop.time() + max(0, due_ms - self._now_ms()) / 1_000
-        if self._alarm is not None and self._alarm.when() <= at + _LATE_S:
+        if self._alarm is not None and self._alarm_at <= at + _LATE_S:
             return
         if self._alarm is not None:
             self._alarm.cancel()
-        self._alarm = loop.call_at(at, self._ring)
+        self._alarm, self._alarm_at = loop.call_at(at, self._ring), at
 
     def _ring(self) -> None:
         self._alarm = None

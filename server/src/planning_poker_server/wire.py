@@ -1,18 +1,14 @@
 """Bytes of server envelopes. What is stored is spliced in as it is, never encoded again."""
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
 import planningpoker.v1 as pb
 
 PROTOCOL_VERSION = 1
-
-_PAYLOADS = {
-    field.message_type.full_name: field
-    for field in pb.ServerEnvelope.DESCRIPTOR.oneofs_by_name["payload"].fields
-    if field.message_type is not None
-}
 
 
 def _tag(number: int) -> bytes:
@@ -32,6 +28,23 @@ def _field(tag: bytes, value: bytes) -> bytes:
     return tag + _varint(len(value)) + value
 
 
+class _Kind(NamedTuple):
+    """A payload, and what is the same in every envelope around one."""
+
+    header: bytes
+    tag: bytes
+
+
+_KINDS = {
+    field.message_type.full_name: _Kind(
+        pb.ServerEnvelope(message_type=field.name, version=PROTOCOL_VERSION).SerializeToString(),
+        _tag(field.number),
+    )
+    for field in pb.ServerEnvelope.DESCRIPTOR.oneofs_by_name["payload"].fields
+    if field.message_type is not None
+}
+_CORRELATION_ID = _tag(pb.ServerEnvelope.CORRELATION_ID_FIELD_NUMBER)
+_TIMESTAMP = _tag(pb.ServerEnvelope.TIMESTAMP_FIELD_NUMBER)
 _BATCH_EVENT = _tag(pb.EventBatch.DESCRIPTOR.fields_by_name["events"].number)
 _BATCH_SNAPSHOT = _tag(pb.EventBatch.DESCRIPTOR.fields_by_name["snapshot"].number)
 _ATTACHED_SNAPSHOT = _tag(pb.Attached.DESCRIPTOR.fields_by_name["snapshot"].number)
@@ -41,13 +54,19 @@ def envelope(
     payload: Message, now_ms: int, correlation_id: str = "", spliced: bytes = b""
 ) -> bytes:
     """An envelope around `payload`, whose encoded fields `spliced` are added as they are."""
-    field = _PAYLOADS[payload.DESCRIPTOR.full_name]
-    header = pb.ServerEnvelope(
-        message_type=field.name, correlation_id=correlation_id, version=PROTOCOL_VERSION
-    )
-    header.timestamp.FromMilliseconds(now_ms)
+    kind = _KINDS[payload.DESCRIPTOR.full_name]
+    seconds, millis = divmod(now_ms, 1_000)
+    made = Timestamp(seconds=seconds, nanos=millis * 1_000_000)
+    asked = _field(_CORRELATION_ID, correlation_id.encode()) if correlation_id else b""
     body = payload.SerializeToString() + spliced
-    return header.SerializeToString() + _field(_tag(field.number), body)
+    return b"".join(
+        (
+            kind.header,
+            asked,
+            _field(_TIMESTAMP, made.SerializeToString()),
+            _field(kind.tag, body),
+        )
+    )
 
 
 def events(

@@ -35,6 +35,9 @@ def _hide_credentials(command: pb.Command) -> None:
 
 
 def _hide_join(join: pb.JoinGame) -> None:
+    # Whether the stream follows the game too is no part of what is asked of
+    # the game: a retry may come without a stream, or on one that follows it.
+    join.attach = False
     join.seat_secret = b"*"
     _hide_passcode(join)
 
