@@ -92,6 +92,8 @@ class _Batch:
     events: list[_Drafted] = field(default_factory=list)
     receipts: Receipts = field(default_factory=Receipts)
     answers: list[Answer] = field(default_factory=list)
+    settled: bool = False
+    """Nothing more follows by itself."""
 
     def record(self, draft: Draft, correlation_id: str, stamp: "_Stamp") -> None:
         event, sealed = draft.event, draft.sealed
@@ -109,6 +111,7 @@ class _Batch:
 
     def settle(self, correlation_id: str) -> None:
         """Add what follows by itself from what was decided, or from who is there."""
+        self.settled = True
         if self.state.version == 0:
             return
         for _ in range(_MAX_CONSEQUENCE_ROUNDS):
@@ -167,8 +170,9 @@ class Room:
         batch = _Batch(self.state.fork(), presence, now_ms, self._limits)
         for ticket in tickets:
             self._decide(ticket, batch)
-        # What follows from who is there must not wait for a command that is accepted.
-        batch.settle(ids.cause_of(self.game_id, "presence", self.head))
+        if not batch.settled:
+            # What follows from who is there must not wait for a command that is accepted.
+            batch.settle(ids.cause_of(self.game_id, "presence", self.head))
         proposal = Proposal(
             game_id=self.game_id,
             expected_head=self.head,
