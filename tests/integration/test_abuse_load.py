@@ -91,8 +91,9 @@ async def test_others_hardly_notice_a_client_that_sends_1_000_commands_a_second(
         crowded = await latency(ada_stream, ada, 40)
         assert not flood.done()
         flood.cancel()
-        # At most doubled, give or take what a loaded machine adds by itself.
-        assert crowded < 2 * alone + 0.05
+        # At most doubled, give or take what a busy machine adds by itself; a
+        # client that is starved waits for as long as the flood lasts.
+        assert crowded < 2 * alone + 0.25
 
 
 async def latency(stream: Stream, seat: Seat, count: int) -> float:
