@@ -69,6 +69,7 @@ class FaultyLog:
         self.corrupt: set[str] = set()
         """Games that cannot be read."""
         self.appended: list[Proposal] = []
+        """Everything that was written."""
 
     def hold(self) -> None:
         """Keep appends waiting from now on."""
@@ -95,7 +96,7 @@ class FaultyLog:
             self.held.clear()
         self._fail()
         outcome = await self._inner.append(proposal)
-        if isinstance(outcome, Commit):
+        if isinstance(outcome, Commit) and proposal.records:
             self.appended.append(proposal)
         self.refuses = self.refuses or self._last
         if self.forgets:

@@ -126,6 +126,39 @@ async def test_a_seat_of_one_game_is_none_in_another(host: Host) -> None:
     assert (await bob_stream.attach_refused(stolen)).refusal.code == 7
 
 
+async def test_a_game_without_its_creator_at_the_table_is_managed_by_that_client_only(
+    host: Host,
+) -> None:
+    await host.start()
+    bot = await host.stream(instance_id="secret of the bot")
+    create = pb.CreateGame(display_name="Sprint 12", passcode="correct horse")
+    created = await bot.ask("", create_game=create)
+    assert created.HasField("accepted")
+    bob_stream = await host.stream(instance_id="secret of Bob")
+    bob = await bob_stream.join(created.game_id, "Bob", passcode="correct horse")
+    deeds: list[dict[str, Any]] = [
+        {"end_game": pb.EndGame()},
+        {"add_stories": pb.AddStories(stories=[pb.NewStory(title="Mine")])},
+        {"reset_seat": pb.ResetSeat(player_id="p1", seat_secret=new_secret())},
+        {"remove_player": pb.RemovePlayer(player_id="p1")},
+    ]
+    for stream in (bob_stream, await host.stream(instance_id=""), await host.stream()):
+        for refusal in [await stream.refused(created.game_id, **deed) for deed in deeds]:
+            assert (refusal.reason, refusal.code) == (pb.REASON_SEAT_NOT_HELD, 7)
+    refusals = [await bob_stream.refused(bob, **deed) for deed in deeds]
+    assert {refusal.reason for refusal in refusals} == {pb.REASON_NOT_A_FACILITATOR}
+    again = await host.stream(instance_id="secret of the bot")
+    await again.do(created.game_id, add_stories=pb.AddStories(stories=[pb.NewStory(title="x")]))
+
+
+async def test_whoever_says_nothing_of_themselves_opens_no_game_without_a_seat(host: Host) -> None:
+    await host.start()
+    stream = await host.stream()
+    refusal = await stream.refused("", create_game=pb.CreateGame(display_name="Sprint 12"))
+    assert (refusal.reason, refusal.code) == (pb.REASON_UNAUTHENTICATED, 16)
+    assert host.log.appended == []
+
+
 @pytest.mark.parametrize(
     "secret",
     [b"", b"\x00" * 32, b"x" * 31, b"x" * 10_000],

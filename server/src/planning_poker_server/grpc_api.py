@@ -24,7 +24,7 @@ from planning_poker_server.streams import Context, PlayStream
 SERVICE = "planningpoker.v1.PlanningPokerService"
 _DOMAIN = "planningpoker"
 # Who is asking, as long as nobody has to say.
-_ANONYMOUS = "anonymous"
+_NOBODY = ""
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _MAX_METADATA_BYTES = 8 * 1024
 
@@ -119,7 +119,7 @@ class PlayService:
         welcome.session_id = session_id
         session = Session(
             session_id,
-            _ANONYMOUS,
+            _NOBODY,
             welcome,
             self._stream,
             self._server.request_timeout_ms,

@@ -211,7 +211,7 @@ class Rooms:
         # A code that was given instead of the id is not part of the command.
         request.command.game_id = driver.room.game_id
         actor = proven._replace(
-            principal=stream.session.principal,
+            principal=stream.session.authority,
             player_id=request.command.player_id,
             seat_hash=request.seat_hash,
         )

@@ -125,6 +125,17 @@ class Session:
             "ping": self._ping,
         }
 
+    @property
+    def authority(self) -> str:
+        """Who manages what this stream creates without a seat; empty where nobody can prove it.
+
+        As long as nobody has to say who they are, it is whoever knows the
+        secret of the running client: all strangers together own nothing.
+        """
+        if self.principal or not self.instance_id:
+            return self.principal
+        return f"instance:{hash_of(self.instance_id.encode()).hex()}"
+
     # What the client says
 
     def charge(self, size: int) -> None:
