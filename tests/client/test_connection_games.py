@@ -337,6 +337,20 @@ def test_a_resume_that_is_refused_for_good_ends_the_game_with_the_reason() -> No
     assert not driven.connection.games
 
 
+def test_a_resume_that_is_refused_like_a_command_is_asked_again_less_and_less_often() -> None:
+    driven = Driven().connect()
+    driven.join()
+    driven.lose()
+    driven.stream()
+    request = attach_written(driven)
+    refusal = pb.Refusal(reason=pb.REASON_UNKNOWN_COMMAND, definite=True)
+    driven.hear(said.refused(request.correlation_id, refusal))
+    request = attach_written(driven)
+    driven.hear(said.refused(request.correlation_id, refusal))
+    assert driven.payloads() == []
+    assert driven.connection.wake() == pytest.approx(driven.now + 0.2)
+
+
 def test_a_resume_without_an_answer_is_asked_again() -> None:
     driven = Driven(command_timeout=20.0).connect(ping_ms=0)
     driven.join()

@@ -226,6 +226,9 @@ def test_a_quiet_server_is_pinged_and_after_two_pings_without_an_answer_given_up
     driven.wait(25.0)
     (hangup,) = driven.told(Hangup)
     assert hangup.loss.retryable
+    driven.wait(1.0)
+    assert not driven.told(Hangup)
+    assert driven.connection.timer() is None
 
 
 def test_anything_heard_puts_the_next_ping_off() -> None:

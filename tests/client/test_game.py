@@ -20,6 +20,7 @@ from planning_poker_client import (
     Resynced,
     WaitTimeout,
 )
+from planning_poker_client.notices import Notice, Settled
 from tests.client import said
 from tests.client.fake_server import Stream, serving
 from tests.client.table_server import TableServer
@@ -378,3 +379,26 @@ async def test_a_cancelled_join_leaves_no_game_behind() -> None:
         await asyncio.gather(joining, return_exceptions=True)
         cancelled.set()
         await asyncio.wait_for(detached.wait(), 5)
+
+
+async def test_a_join_that_is_cancelled_while_its_answer_is_handed_out_leaves_nothing(
+    client: PokerClient, table: TableServer
+) -> None:
+    transport = client._exchange._transport
+    tell = transport._tell
+
+    def tell_and_cancel(notice: Notice) -> None:
+        tell(notice)
+        if isinstance(notice, Settled):
+            joining.cancel()
+
+    transport._tell = tell_and_cancel
+    joining = asyncio.create_task(client.join(said.CODE, "Bob"))
+    with pytest.raises(asyncio.CancelledError):
+        await joining
+    transport._tell = tell
+    watcher = await client.attach(said.GAME)
+    assert table.stream is not None
+    heard = [message.WhichOneof("payload") for message in table.stream.heard]
+    assert heard == ["hello", "command", "detach", "attach"]
+    assert not watcher._inbox.seats

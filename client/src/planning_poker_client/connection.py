@@ -287,7 +287,9 @@ class Connection:
             return ()
         self._requests.pop(request.correlation_id)
         if not result.HasField("accepted"):
-            self._games.given_up(request, now)
+            if request.resumes:
+                return self._games.resume(request.game, now, "the server refused it")
+            self._games.tidy(request.attached)
             return (Settled(request.correlation_id, refusal_of(request, result.refusal)),)
         receipt = receipt_of(request.correlation_id, result)
         self._games.accepted(request, receipt)
