@@ -123,6 +123,8 @@ def buf_curl(*arguments: str, folder: Path) -> str:
 def test_buf_lists_the_services_by_reflection(address: str, tmp_path: Path) -> None:
     listed = buf_curl("--list-services", f"http://{address}", folder=tmp_path).split()
     assert set(listed) >= {"grpc.health.v1.Health", "planningpoker.v1.PlanningPokerService"}
+    methods = buf_curl("--list-methods", f"http://{address}", folder=tmp_path).split()
+    assert "planningpoker.v1.PlanningPokerService/Play" in methods
 
 
 @pytest.mark.parametrize("service", SERVICES, ids=["the server", "the service"])

@@ -20,8 +20,10 @@ from planning_poker_server.rooms import Rooms
 from planning_poker_server.session import Session
 from planning_poker_server.settings import ServerSettings, StreamSettings
 from planning_poker_server.streams import Context, PlayStream
+from planningpoker.v1 import service_pb2
 
-SERVICE = "planningpoker.v1.PlanningPokerService"
+# Taken from the contract, since reflection describes only what was imported.
+SERVICE = service_pb2.DESCRIPTOR.services_by_name["PlanningPokerService"].full_name
 _DOMAIN = "planningpoker"
 # Who is asking, as long as nobody has to say.
 _NOBODY = ""

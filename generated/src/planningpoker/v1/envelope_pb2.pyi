@@ -411,8 +411,9 @@ class Hello(_message.Message):
     client_version: _builtins.str
     """Its version: up to 64 characters."""
     instance_id: _builtins.str
-    """Secret of this running client, up to 64 characters: attaching a game again
-    under the same one replaces the older subscription.
+    """Secret of this client, up to 64 characters: attaching a game again under
+    the same one replaces the older subscription. Without authentication it is
+    also what a game that was created without a seat is managed by.
     """
     @_builtins.property
     def versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
