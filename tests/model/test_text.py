@@ -55,6 +55,9 @@ FORBIDDEN = {
     "style of a letter": "a\ufe0fb",
     "variant of a Latin letter": "a\U000e0100b",
     "standardised variant of a Latin letter": "a\ufe00b",
+    "style at the start": "\ufe0fa",
+    "joiner at the start": "\u200d🚀",
+    "joiner between a letter and an emoji": "a\u200d🚀",
     "joiners alone": "\u200d",
     "non-joiner at the start": "\u200cمی",
     "Hangul filler": "a\u3164b",
@@ -110,6 +113,10 @@ def test_the_problem_says_what_is_wrong_and_where(text: str, kind: str) -> None:
 
 def test_white_space_around_is_trimmed_and_nothing_else_changed() -> None:
     assert trim(" \t\u00a0Ada  Lovelace \r\n") == "Ada  Lovelace"
+
+
+def test_in_one_line_a_line_break_is_left_to_be_refused() -> None:
+    assert trim("one\r\ntwo") == "one\r\ntwo"
 
 
 def test_each_kind_of_line_break_becomes_a_line_feed() -> None:

@@ -282,6 +282,15 @@ def test_a_view_taken_from_a_snapshot_shows_all_that_is_in_it() -> None:
 
 def test_before_its_first_event_a_view_shows_nothing() -> None:
     assert GameView().to_game() == pb.Game(settings=pb.GameSettings())
+    assert GameView.from_game(GameView().to_game()) == GameView()
+
+
+def test_before_the_first_round_there_are_no_votes_and_no_story() -> None:
+    view = lobby()
+    assert view.votes == {}
+    assert view.current_story is None
+    assert view.current_round is None
+    assert not view.has_voted("p1")
 
 
 def test_a_late_event_does_not_bring_a_removed_story_back() -> None:

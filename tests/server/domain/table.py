@@ -140,6 +140,7 @@ class Table:
             following = consequences(self.state, self.presence, self.now_ms, self.limits)
             if not following:
                 return
+            assert all(draft.by_server for draft in following)
             self._append(following, cause, None, Actor())
         raise AssertionError("consequences do not come to an end")
 
@@ -152,6 +153,7 @@ class Table:
     ) -> None:
         time_ms = max(self.now_ms, self.state.last_event_ms)
         for draft in drafts:
+            assert draft.by_server or command is not None, "the server acts in its own name"
             event = stamp(draft, self.state.version + 1, time_ms, cause, actor.player_id)
             sealed = storage.Sealed()
             sealed.CopyFrom(draft.sealed)

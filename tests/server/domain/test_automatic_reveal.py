@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+import planningpoker.storage.v1 as storage
 import planningpoker.v1 as pb
 from planning_poker_server.domain.consequences import consequences
 from planning_poker_server.domain.types import Decision, FireTimer
@@ -339,11 +340,33 @@ def test_due_with_somebody_missing_it_is_cancelled_and_nothing_revealed() -> Non
     assert not is_revealed(game)
 
 
-def test_there_are_no_consequences_before_the_game_and_after_it() -> None:
-    game = Table()
+def evolve(game: Table, event: pb.GameEvent) -> None:
+    """Lets something happen from which nothing follows, as right after a failed append."""
+    event.version = game.state.version + 1
+    game.state.evolve(event, storage.Sealed())
+
+
+def test_due_without_a_vote_it_is_cancelled_whoever_is_there() -> None:
+    game = all_voted(countdown_s=5)
+    for player_id in ("p1", "p2", "p3"):
+        retracted = pb.VoteRetracted(round_id="r1", player_id=player_id)
+        evolve(game, pb.GameEvent(vote_retracted=retracted))
+    game.connected.clear()
+    game.now_ms += 5_000
+    (timer,) = game.state.timers()
+    (draft,) = accepted(game.ask(FireTimer(timer.kind, timer.round_id, timer.set_version)))
+    assert draft.event.WhichOneof("event") == "reveal_cancelled"
+    assert draft.by_server
+
+
+def test_nobody_follows_in_a_game_that_is_over() -> None:
+    game = table(None, "Bob")
+    evolve(game, pb.GameEvent(player_left=pb.PlayerLeft(player_id="p1")))
+    assert consequences(game.state, game.presence, game.now_ms) != []
+    evolve(game, pb.GameEvent(game_ended=pb.GameEnded()))
     assert consequences(game.state, game.presence, game.now_ms) == []
-    game = table(automatic())
-    leave(game, "p1")
-    accepted(game.join("Bob"))
-    accepted(game.do(pb.Command(player_id="p2", end_game=pb.EndGame())))
+
+
+def test_there_are_no_consequences_before_the_game() -> None:
+    game = Table()
     assert consequences(game.state, game.presence, game.now_ms) == []

@@ -168,7 +168,8 @@ def test_an_edit_changes_only_what_it_names(game: Table) -> None:
     accepted(edit(game, pb.UpdateStory(story_id="s1", url="https://example.org/1")))
     assert game.view.stories["s1"].url == "https://example.org/1"
     accepted(edit(game, pb.UpdateStory(story_id="s1", key="")))
-    assert game.view.stories["s1"].key == ""
+    story = game.view.stories["s1"]
+    assert (story.key, story.description, story.url) == ("", "more", "https://example.org/1")
 
 
 def test_an_edit_that_changes_nothing_has_no_event(game: Table) -> None:

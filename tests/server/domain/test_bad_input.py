@@ -89,7 +89,7 @@ def test_a_role_that_is_not_known_is_refused(role: int) -> None:
     game = table()
     join = pb.JoinGame(display_name="Bob", seat_secret=secret_of("Bob"), role=role)  # type: ignore[arg-type]
     refused(game.ask(pb.Command(join_game=join), Actor()), pb.REASON_INVALID_VALUE)
-    change = pb.UpdatePlayer(role=role)  # type: ignore[arg-type]
+    change = pb.UpdatePlayer(display_name="Ada L.", role=role)  # type: ignore[arg-type]
     decision = game.do(pb.Command(player_id="p1", update_player=change))
     refused(decision, pb.REASON_INVALID_VALUE)
 

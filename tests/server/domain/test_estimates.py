@@ -131,6 +131,14 @@ def test_the_number_is_that_of_the_rounds_own_deck(game: Table) -> None:
     assert game.view.stories["s1"].estimate.number == 5
 
 
+def test_without_a_round_the_number_is_that_of_the_games_deck(game: Table) -> None:
+    deck = pb.Deck(name="hours", cards=[pb.Card(label="5", value=50), pb.Card(label="6", value=60)])
+    update = pb.UpdateGame(settings=pb.GameSettings(deck=deck))
+    accepted(game.do(pb.Command(player_id="p1", update_game=update)))
+    accepted(game.accept("s2", "5"))
+    assert game.view.stories["s2"].estimate.number == 50
+
+
 def test_a_new_round_keeps_the_estimate_until_another_is_accepted(game: Table) -> None:
     accepted(game.accept("s1", "5", "r1"))
     accepted(game.start("s1"))

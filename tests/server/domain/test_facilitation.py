@@ -135,6 +135,15 @@ def test_everyone_changes_own_name_and_role() -> None:
     assert (bob.display_name, bob.role) == ("Robert", pb.PLAYER_ROLE_OBSERVER)
 
 
+def test_what_an_update_does_not_name_stays() -> None:
+    game = table()
+    accepted(game.join("Olga", role=pb.PLAYER_ROLE_OBSERVER))
+    accepted(facilitate(game, "p2"))
+    accepted(update(game, "p2", pb.UpdatePlayer(display_name="Olga B.")))
+    olga = game.view.players["p2"]
+    assert (olga.role, olga.facilitator) == (pb.PLAYER_ROLE_OBSERVER, True)
+
+
 def test_changing_others_is_left_to_who_may_manage_players() -> None:
     change = pb.UpdatePlayer(player_id="p3", display_name="Cyrus")
     refused(update(table(None, "Bob", "Cy"), "p2", change), pb.REASON_NOT_A_FACILITATOR)

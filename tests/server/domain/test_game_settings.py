@@ -82,6 +82,11 @@ def test_a_created_game_is_all_that_was_asked_for() -> None:
     assert not game.players
     assert not game.HasField("expire_time")
     assert not game.passcode_required
+    assert table().state.passcode is None
+
+
+def test_a_label_may_be_empty() -> None:
+    assert dict(created(pb.CreateGame(labels={"archived": ""})).labels) == {"archived": ""}
 
 
 def test_a_game_without_a_player_is_its_creators() -> None:

@@ -239,6 +239,8 @@ def test_a_join_that_names_a_player_is_refused() -> None:
     game = table()
     join = pb.JoinGame(display_name="Bob", seat_secret=secret_of("Bob"))
     refused(game.do(pb.Command(player_id="p1", join_game=join)), pb.REASON_INVALID_VALUE)
+    decision = game.ask(pb.Command(join_game=join), game.actor("p1"))
+    refused(decision, pb.REASON_INVALID_VALUE)
 
 
 @pytest.fixture

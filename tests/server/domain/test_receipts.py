@@ -163,6 +163,13 @@ def test_the_digest_does_not_depend_on_credentials() -> None:
     assert list(map(digest, one)) == list(map(digest, other))
 
 
+def test_a_retried_join_has_the_same_digest_whether_or_not_its_stream_attaches() -> None:
+    join = pb.JoinGame(display_name="Bob", attach=True)
+    attaching = digest(pb.Command(join_game=join))
+    join.attach = False
+    assert digest(pb.Command(join_game=join)) == attaching
+
+
 def test_the_digest_tells_setting_a_passcode_from_lifting_it() -> None:
     lifted = pb.Command(update_game=pb.UpdateGame(passcode=""))
     assert digest(lifted) != digest(pb.Command(update_game=pb.UpdateGame(passcode="x")))

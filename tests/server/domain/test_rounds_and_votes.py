@@ -244,6 +244,38 @@ def test_at_most_a_hundred_of_those_missing_are_listed_and_ten_named() -> None:
     assert "Player 8 and 141 others have" in refusal.message
 
 
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        (1, "Player 0 has not voted"),
+        (10, "Player 8 and Player 9 have not voted"),
+        (11, "Player 8 and 2 others have not voted"),
+    ],
+)
+def test_up_to_ten_are_named_and_of_more_nine(missing: int, said: str) -> None:
+    game = table(None, *[f"Player {n}" for n in range(missing)])
+    accepted(game.start())
+    accepted(game.vote("p1", "5"))
+    assert said in refused(game.reveal(), pb.REASON_NOT_ALL_PLAYERS_VOTED).message
+
+
+def test_what_a_person_does_has_that_person_as_its_actor(game: Table) -> None:
+    accepted(game.start())
+    accepted(game.vote("p1", "5"))
+    accepted(game.reveal(force=True))
+    assert game.events[-1].actor_id == "p1"
+    accepted(game.start())
+    accepted(game.do(pb.Command(player_id="p1", end_game=pb.EndGame())))
+    assert [event.actor_id for event in game.events[-2:]] == ["p1", "p1"]
+
+
+def test_an_abandoned_round_says_since_when_it_is_closed(game: Table) -> None:
+    accepted(game.start())
+    accepted(abandon(game))
+    refusal = refused(game.vote("p1", "5"), pb.REASON_ROUND_CLOSED)
+    assert refusal.details["closed_version"] == str(game.state.version)
+
+
 def test_a_forced_reveal_turns_what_there_is_and_says_so(game: Table) -> None:
     accepted(game.start("s1"))
     accepted(game.vote("p1", "5", "easy"))

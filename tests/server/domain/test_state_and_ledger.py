@@ -167,6 +167,20 @@ def test_a_ledger_and_its_forks_are_like_dictionaries(entries: list[Entry], at: 
         assert fork.get(key) == forked.get(key)
 
 
+def test_a_fork_has_what_there_was_and_what_was_replaced_since() -> None:
+    ledger: Ledger[int, str] = Ledger()
+    for number in range(1_000):
+        ledger[number] = "old"
+    for number in range(0, 1_000, 3):
+        ledger[number] = "new"
+    fork = ledger.fork()
+    for number in range(1_000):
+        ledger[number] = "later"
+    assert {fork.get(number) for number in range(0, 1_000, 3)} == {"new"}
+    assert {fork.get(number) for number in range(1, 1_000, 3)} == {"old"}
+    assert {ledger.get(number) for number in range(1_000)} == {"later"}
+
+
 def test_a_ledger_has_few_layers_however_much_it_holds() -> None:
     ledger: Ledger[int, int] = Ledger()
     for number in range(20_000):

@@ -128,7 +128,7 @@ def update_player(case: Case) -> Decision:
 
 
 def _update_problem(case: Case, target_id: str) -> pb.Refusal | None:
-    if target_id == case.actor.player_id and case.sender is not None:
+    if target_id == case.actor.player_id:
         return None
     return players_policy_problem(case, "change other players")
 

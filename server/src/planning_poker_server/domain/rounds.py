@@ -139,8 +139,9 @@ def _source_problem(case: Case) -> pb.Refusal | None:
 
 def _estimate(case: Case) -> pb.Estimate:
     accept, last = case.command.accept_estimate, case.view.round
-    from_last = last is not None and last.round_id == accept.round_id
-    deck = last.deck if last is not None and from_last else case.view.settings.deck
+    deck = case.view.settings.deck
+    if last is not None and last.round_id == accept.round_id:
+        deck = last.deck
     value = trim(accept.value)
     card = decks.find_card(deck, value)
     return pb.Estimate(
