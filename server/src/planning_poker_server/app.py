@@ -52,7 +52,7 @@ class RunningServer:
     @property
     def address(self) -> str:
         """Where to connect: "127.0.0.1:50051"."""
-        return f"{self.settings.server.host}:{self.port}"
+        return _address(self.settings.server.host, self.port)
 
     @property
     def connections(self) -> int:
@@ -108,13 +108,13 @@ async def start_server(settings: Settings) -> RunningServer:
     play = PlayService(rooms, settings.server, settings.stream, log.epoch, now_ms)
     health = Health(["", SERVICE])
     server = create_server(play, health, settings.server, settings.stream)
+    wanted = _address(settings.server.host, settings.server.port)
     try:
-        port = server.add_insecure_port(f"{settings.server.host}:{settings.server.port}")
+        port = server.add_insecure_port(wanted)
     except RuntimeError as error:
         await rooms.close()
         await log.close()
-        address = f"{settings.server.host}:{settings.server.port}"
-        raise AddressInUse(f"{address} cannot be bound: is another server running?") from error
+        raise AddressInUse(f"{wanted} cannot be bound: is another server running?") from error
     await server.start()
     # What is loaded by now stays; full collections that walk it cost up to
     # 0.2 s with thousands of streams.
@@ -125,7 +125,19 @@ async def start_server(settings: Settings) -> RunningServer:
     return running
 
 
+def _address(host: str, port: int) -> str:
+    """As gRPC wants it: IPv6 addresses in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _elapsed_ns() -> int:
+    """Of a clock that nobody sets; one that goes on while the machine sleeps, where there is one."""
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    return time.monotonic_ns()
+
+
 def steady_clock() -> Callable[[], int]:
     """Milliseconds since the epoch that never go back, whatever is done to the system's clock."""
-    offset_ns = time.time_ns() - time.monotonic_ns()
-    return lambda: (offset_ns + time.monotonic_ns()) // 1_000_000
+    offset_ns = time.time_ns() - _elapsed_ns()
+    return lambda: (offset_ns + _elapsed_ns()) // 1_000_000
