@@ -131,7 +131,7 @@ def _address(host: str, port: int) -> str:
 
 
 def _elapsed_ns() -> int:
-    """Of a clock that nobody sets; one that goes on while the machine sleeps, where there is one."""
+    """Of a clock that nobody sets, and that goes on in a sleeping machine where there is one."""
     if hasattr(time, "CLOCK_BOOTTIME"):
         return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
     return time.monotonic_ns()
