@@ -26,6 +26,7 @@ VISIBLE = {
     "family": "👨\u200d👩\u200d👧",
     "skin tone and profession": "👩🏽\u200d🚀",
     "style inside a sequence": "🏳\ufe0f\u200d🌈",
+    "emoji of a later Unicode": "\U0001faff\u200d🚀",
     "flag": "🇳🇱",
     "half": "½",
     "no-break space": "10\u00a0000",

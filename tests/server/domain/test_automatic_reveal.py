@@ -192,6 +192,16 @@ def test_a_countdown_runs_from_the_last_vote() -> None:
     assert game.events[-1].actor_id == ""
 
 
+def test_a_countdown_need_not_be_of_whole_seconds() -> None:
+    settings = automatic()
+    settings.reveal_countdown.FromMilliseconds(1_500)
+    game = table(settings)
+    assert game.view.settings.reveal_countdown == settings.reveal_countdown
+    accepted(game.start())
+    accepted(game.vote("p1", "5"))
+    assert game.state.timers()[0].due_ms == game.now_ms + 1_500
+
+
 def test_at_the_end_of_the_countdown_the_server_reveals() -> None:
     game = all_voted(countdown_s=5)
     game.now_ms += 5_000

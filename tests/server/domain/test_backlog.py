@@ -181,6 +181,22 @@ def test_an_edit_to_an_empty_title_is_refused(game: Table) -> None:
     refused(edit(game, pb.UpdateStory(story_id="s1", title="")), pb.REASON_INVALID_TEXT)
 
 
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        (pb.UpdateStory(title="x" * 201), "title"),
+        (pb.UpdateStory(description="\x1b[2J"), "description"),
+        (pb.UpdateStory(key="x" * 65), "key"),
+        (pb.UpdateStory(url="javascript:alert(1)"), "url"),
+    ],
+)
+def test_an_edit_is_held_to_the_same_rules(game: Table, change: pb.UpdateStory, field: str) -> None:
+    change.story_id = "s1"
+    decision = edit(game, change)
+    assert isinstance(decision, pb.Refusal)
+    assert decision.details["field"] == field
+
+
 def test_the_story_that_is_voted_on_may_be_edited_and_moved(game: Table) -> None:
     accepted(game.start("s1"))
     accepted(edit(game, pb.UpdateStory(story_id="s1", title="Login form")))

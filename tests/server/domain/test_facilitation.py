@@ -286,7 +286,8 @@ def test_who_created_a_game_with_a_player_is_not_its_owner() -> None:
     game = table(None, "Bob")
     assert game.state.owner == ""
     command = pb.Command(start_round=pb.StartRound())
-    refused(game.ask(command, Actor(OWNER)), pb.REASON_SEAT_NOT_HELD)
+    for principal in (OWNER, ""):
+        refused(game.ask(command, Actor(principal)), pb.REASON_SEAT_NOT_HELD)
 
 
 def test_the_owner_at_the_table_is_a_player_like_others() -> None:

@@ -52,6 +52,7 @@ def test_a_vote_can_run_without_a_story(game: Table) -> None:
     accepted(game.vote("p2", "5"))
     accepted(game.reveal())
     assert game.view.votes["p1"].card == "5"
+    assert game.view.to_game().current_round.number == 1
 
 
 def test_while_a_round_is_open_another_is_refused(game: Table) -> None:
@@ -288,6 +289,8 @@ def test_a_forced_reveal_turns_what_there_is_and_says_so(game: Table) -> None:
         pb.Vote(player_id="p1", display_name="Ada", card="5", comment="easy")
     ]
     assert event.round.statistics.vote_count == 1
+    assert event.round.status == pb.ROUND_STATUS_REVEALED
+    assert event.round.reveal_time.ToMilliseconds() == game.now_ms
 
 
 def test_force_where_nobody_is_missing_is_no_forced_reveal(game: Table) -> None:
@@ -331,6 +334,26 @@ def test_a_proxied_seat_blocks_nobody_and_is_never_absent(game: Table) -> None:
     event = game.events[-1].votes_revealed
     assert list(event.absent_player_ids) == []
     assert list(event.round.missing_player_ids) == ["p3"]
+
+
+def test_a_proxied_seat_is_not_waited_for_even_if_its_bot_is_connected(game: Table) -> None:
+    accepted(game.join("Cy", proxied=True))
+    game.connect("p3")
+    accepted(game.start())
+    accepted(game.vote("p1", "5"))
+    accepted(game.vote("p2", "5"))
+    accepted(game.reveal())
+
+
+def test_who_becomes_an_observer_after_the_reveal_keeps_the_turned_card(game: Table) -> None:
+    accepted(game.start())
+    accepted(game.vote("p1", "5"))
+    accepted(game.vote("p2", "8"))
+    accepted(game.reveal())
+    change = pb.UpdatePlayer(role=pb.PLAYER_ROLE_OBSERVER)
+    accepted(game.do(pb.Command(player_id="p2", update_player=change)))
+    assert game.state.own_vote("p2") == ("8", "")
+    assert game.view.votes["p2"].card == "8"
 
 
 def test_an_observer_is_never_missing_nor_absent(game: Table) -> None:

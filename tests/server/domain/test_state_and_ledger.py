@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import planningpoker.storage.v1 as storage
 import planningpoker.v1 as pb
+from planning_poker_server.domain.case import Case
 from planning_poker_server.domain.ledger import Ledger
 from planning_poker_server.domain.state import GameState
 from planning_poker_server.domain.types import Actor, Draft
@@ -47,7 +48,9 @@ def test_no_repr_shows_a_card_or_a_secret() -> None:
     vote = pb.SubmitVote(round_id="r1", card="☕", comment="a reason")
     (draft,) = accepted(game.ask(pb.Command(player_id="p1", submit_vote=vote)))
     actor = Actor("x", "p1", b"secret hash", b"proof", storage.SealedPasscode(salt=b"salt"))
-    for shown in (repr(game.state), repr(draft), repr([draft]), repr(game.view), repr(actor)):
+    command = pb.Command(player_id="p1", submit_vote=vote)
+    case = Case(game.state, command, actor, game.presence, game.now_ms, game.limits)
+    for shown in map(repr, (game.state, draft, [draft], game.view, actor, case)):
         for hidden in ("☕", "a reason", "secret", "salt", "proof"):
             assert hidden not in shown
     assert isinstance(draft, Draft)

@@ -80,7 +80,7 @@ def _cards_problem(deck: pb.Deck) -> pb.Refusal | None:
     for card in deck.cards:
         if refusal := line_problem(card.label, "card", limits.CARD_LABEL):
             return refusal
-        if card.HasField("value") and not math.isfinite(card.value):
+        if not math.isfinite(card.value):
             return bad_value("cards", "A card's value must be a number; leave it out otherwise.")
     if len({unicodedata.normalize("NFC", trim(c.label)) for c in deck.cards}) < len(deck.cards):
         return bad_value("cards", "Each card of a deck needs a label of its own.")

@@ -83,7 +83,7 @@ def _dead_secret_problem(case: Case) -> pb.Refusal | None:
 
 def _external_id_problem(case: Case) -> pb.Refusal | None:
     external_id = trim(case.command.join_game.external_id)
-    if not external_id or not case.state.seats.with_external_id(external_id):
+    if not case.state.seats.with_external_id(external_id):
         return None
     message = (
         "This external id has a seat with another secret; bring that secret,"
