@@ -65,7 +65,7 @@ class FaultyLog:
         self.refuses = False
         """Appends and reads fail, and certainly did nothing."""
         self.forgets = False
-        """Appends are carried out, but the caller is told that it is in doubt."""
+        """The next append is carried out, but its caller is told that it is in doubt."""
         self.corrupt: set[str] = set()
         """Games that cannot be read."""
         self.appended: list[Proposal] = []
@@ -100,6 +100,7 @@ class FaultyLog:
             self.appended.append(proposal)
         self.refuses = self.refuses or self._last
         if self.forgets:
+            self.forgets = False
             raise LogUnavailable("the connection was lost", definite=False)
         return outcome
 

@@ -165,10 +165,8 @@ async def test_an_append_in_doubt_is_looked_up_and_answered_as_what_it_became(ho
     host.lines.expected.add("an append is in doubt")
     stream, ada, wall = await playing(host)
     host.log.forgets = True
-    correlation_id = await stream.begin(ada, add_stories=story())
-    await eventually(lambda: bool(host.lines.messages("WARNING")))
-    host.log.forgets = False
-    result = await stream.answer(correlation_id)
+    result = await stream.ask(ada, new_id(), add_stories=story())
+    assert host.lines.messages("WARNING")
     assert result.HasField("accepted")
     assert len((await wall.reaches(ada.game_id, result.accepted.version)).stories) == 1
     assert len(await wall.events("stories_added")) == 1
