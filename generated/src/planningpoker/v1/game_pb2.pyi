@@ -280,7 +280,7 @@ class GameSettings(_message.Message):
     manage_stories: Global___Permission.ValueType
     """Who may add, edit, move and remove stories."""
     manage_players: Global___Permission.ValueType
-    """Who may update, remove and re-seat other players. Never makes a facilitator:
+    """Who may update and remove other players. Never makes or removes a facilitator:
     only facilitators do that.
     """
     electorate: Global___Electorate.ValueType
