@@ -220,6 +220,10 @@ from planningpoker.v1.game_pb2 import (
     StoryStatus as StoryStatus,
     Vote as Vote,
 )
+from planningpoker.v1.service_pb2 import (
+    ExecuteRequest as ExecuteRequest,
+    ExecuteResponse as ExecuteResponse,
+)
 
 __all__ = [
     "ATTACH_OUTCOME_FRESH",
@@ -271,6 +275,8 @@ __all__ = [
     "Estimate",
     "EstimateAccepted",
     "EventBatch",
+    "ExecuteRequest",
+    "ExecuteResponse",
     "FALLBACK_OFFLINE_MODE",
     "FALLBACK_READ_ONLY_MODE",
     "FALLBACK_SHOW_CACHED_DATA",

@@ -269,7 +269,11 @@ Global___Accepted: _TypeAlias = Accepted  # noqa: Y015
 
 @_typing.final
 class CreateGame(_message.Message):
-    """Opens a game. Its id follows from who asks and the correlation id."""
+    """Opens a game. Its id follows from who asks and the correlation id: it is the
+    first 32 hexadecimal digits of the SHA-256 of "game:" + Welcome.principal +
+    ":" + the correlation id in lower case, so that a client can derive a seat's
+    secret from it before it asks.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

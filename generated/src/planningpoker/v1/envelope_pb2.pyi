@@ -313,7 +313,9 @@ class ServerEnvelope(_message.Message):
     message_type: _builtins.str
     """Stable dotted name of the payload: "welcome", "attached", "event_batch" …"""
     correlation_id: _builtins.str
-    """Of the request that this answers; empty otherwise. Events carry their own."""
+    """Of the request that this answers, or of the event that a DeliveryReport is
+    about; empty otherwise. Events carry their own.
+    """
     version: _builtins.int
     """Protocol version: 1."""
     traceparent: _builtins.str
@@ -469,6 +471,7 @@ class Welcome(_message.Message):
     LOG_EPOCH_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
+    PRINCIPAL_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """Names this stream in the server's logs."""
     server_version: _builtins.str
@@ -481,6 +484,8 @@ class Welcome(_message.Message):
     """
     version: _builtins.int
     """The protocol version chosen."""
+    principal: _builtins.str
+    """Who the server takes this stream for; empty without authentication."""
     @_builtins.property
     def limits(self) -> Global___Limits:
         """What is in force."""
@@ -494,10 +499,11 @@ class Welcome(_message.Message):
         log_epoch: _builtins.str = ...,
         version: _builtins.int = ...,
         limits: Global___Limits | None = ...,
+        principal: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "log_epoch", b"log_epoch", "node_id", b"node_id", "server_version", b"server_version", "session_id", b"session_id", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "log_epoch", b"log_epoch", "node_id", b"node_id", "principal", b"principal", "server_version", b"server_version", "session_id", b"session_id", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -22,16 +22,21 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from planningpoker.v1 import commands_pb2 as planningpoker_dot_v1_dot_commands__pb2
 from planningpoker.v1 import envelope_pb2 as planningpoker_dot_v1_dot_envelope__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eplanningpoker/v1/service.proto\x12\x10planningpoker.v1\x1a\x1fplanningpoker/v1/envelope.proto2f\n\x14PlanningPokerService\x12N\n\x04Play\x12 .planningpoker.v1.ClientEnvelope\x1a .planningpoker.v1.ServerEnvelope(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eplanningpoker/v1/service.proto\x12\x10planningpoker.v1\x1a\x1fplanningpoker/v1/commands.proto\x1a\x1fplanningpoker/v1/envelope.proto\"\x93\x01\n\x0e\x45xecuteRequest\x12\x16\n\x0e\x63orrelation_id\x18\x01 \x01(\t\x12*\n\x07\x63ommand\x18\x02 \x01(\x0b\x32\x19.planningpoker.v1.Command\x12\x13\n\x0bseat_secret\x18\x03 \x01(\x0c\x12\x13\n\x0binstance_id\x18\x04 \x01(\t\x12\x13\n\x0btraceparent\x18\x05 \x01(\t\"B\n\x0f\x45xecuteResponse\x12/\n\x06result\x18\x01 \x01(\x0b\x32\x1f.planningpoker.v1.CommandResult2\xb6\x01\n\x14PlanningPokerService\x12N\n\x04Play\x12 .planningpoker.v1.ClientEnvelope\x1a .planningpoker.v1.ServerEnvelope(\x01\x30\x01\x12N\n\x07\x45xecute\x12 .planningpoker.v1.ExecuteRequest\x1a!.planningpoker.v1.ExecuteResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'planningpoker.v1.service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PLANNINGPOKERSERVICE']._serialized_start=85
-  _globals['_PLANNINGPOKERSERVICE']._serialized_end=187
+  _globals['_EXECUTEREQUEST']._serialized_start=119
+  _globals['_EXECUTEREQUEST']._serialized_end=266
+  _globals['_EXECUTERESPONSE']._serialized_start=268
+  _globals['_EXECUTERESPONSE']._serialized_end=334
+  _globals['_PLANNINGPOKERSERVICE']._serialized_start=337
+  _globals['_PLANNINGPOKERSERVICE']._serialized_end=519
 # @@protoc_insertion_point(module_scope)

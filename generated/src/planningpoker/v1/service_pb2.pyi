@@ -6,5 +6,81 @@ configuration, server reflection.
 """
 
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from planningpoker.v1 import commands_pb2 as _commands_pb2
+import builtins as _builtins
+import sys
+import typing as _typing
+
+if sys.version_info >= (3, 11):
+    from typing import TypeAlias as _TypeAlias, Never as _Never
+else:
+    from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+@_typing.final
+class ExecuteRequest(_message.Message):
+    """One command, and the proof of who sends it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CORRELATION_ID_FIELD_NUMBER: _builtins.int
+    COMMAND_FIELD_NUMBER: _builtins.int
+    SEAT_SECRET_FIELD_NUMBER: _builtins.int
+    INSTANCE_ID_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
+    correlation_id: _builtins.str
+    """A UUID: the idempotency key, as in an envelope."""
+    seat_secret: _builtins.bytes
+    """The 32 bytes that prove the seat `command.player_id`; empty where it names none."""
+    instance_id: _builtins.str
+    """As in Hello: without authentication, what a game that was created without
+    a seat is managed by. Up to 64 characters.
+    """
+    traceparent: _builtins.str
+    """W3C trace context; up to 256 characters."""
+    @_builtins.property
+    def command(self) -> _commands_pb2.Command:
+        """What to do. `attach` in CreateGame and JoinGame means nothing here."""
+
+    def __init__(
+        self,
+        *,
+        correlation_id: _builtins.str = ...,
+        command: _commands_pb2.Command | None = ...,
+        seat_secret: _builtins.bytes = ...,
+        instance_id: _builtins.str = ...,
+        traceparent: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["command", b"command"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "correlation_id", b"correlation_id", "instance_id", b"instance_id", "seat_secret", b"seat_secret", "traceparent", b"traceparent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExecuteRequest: _TypeAlias = ExecuteRequest  # noqa: Y015
+
+@_typing.final
+class ExecuteResponse(_message.Message):
+    """The answer to one command."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def result(self) -> _commands_pb2.CommandResult:
+        """Accepted or refused."""
+
+    def __init__(
+        self,
+        *,
+        result: _commands_pb2.CommandResult | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExecuteResponse: _TypeAlias = ExecuteResponse  # noqa: Y015

@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from planningpoker.v1 import envelope_pb2 as planningpoker_dot_v1_dot_envelope__pb2
+from planningpoker.v1 import service_pb2 as planningpoker_dot_v1_dot_service__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -40,6 +41,11 @@ class PlanningPokerServiceStub:
                 request_serializer=planningpoker_dot_v1_dot_envelope__pb2.ClientEnvelope.SerializeToString,
                 response_deserializer=planningpoker_dot_v1_dot_envelope__pb2.ServerEnvelope.FromString,
                 _registered_method=True)
+        self.Execute = channel.unary_unary(
+                '/planningpoker.v1.PlanningPokerService/Execute',
+                request_serializer=planningpoker_dot_v1_dot_service__pb2.ExecuteRequest.SerializeToString,
+                response_deserializer=planningpoker_dot_v1_dot_service__pb2.ExecuteResponse.FromString,
+                _registered_method=True)
 
 
 class PlanningPokerServiceServicer:
@@ -60,6 +66,16 @@ class PlanningPokerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Execute(self, request, context):
+        """One command without a stream, for a slash command, a cron job, or to repeat
+        a command whose stream is gone. Same authority and deduplication as on
+        Play: a refusal is an answer, and only a call that the server cannot take
+        at all ends with an error, a google.rpc.Status with ErrorInfo.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PlanningPokerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -67,6 +83,11 @@ def add_PlanningPokerServiceServicer_to_server(servicer, server):
                     servicer.Play,
                     request_deserializer=planningpoker_dot_v1_dot_envelope__pb2.ClientEnvelope.FromString,
                     response_serializer=planningpoker_dot_v1_dot_envelope__pb2.ServerEnvelope.SerializeToString,
+            ),
+            'Execute': grpc.unary_unary_rpc_method_handler(
+                    servicer.Execute,
+                    request_deserializer=planningpoker_dot_v1_dot_service__pb2.ExecuteRequest.FromString,
+                    response_serializer=planningpoker_dot_v1_dot_service__pb2.ExecuteResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -97,6 +118,33 @@ class PlanningPokerService:
             '/planningpoker.v1.PlanningPokerService/Play',
             planningpoker_dot_v1_dot_envelope__pb2.ClientEnvelope.SerializeToString,
             planningpoker_dot_v1_dot_envelope__pb2.ServerEnvelope.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Execute(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/planningpoker.v1.PlanningPokerService/Execute',
+            planningpoker_dot_v1_dot_service__pb2.ExecuteRequest.SerializeToString,
+            planningpoker_dot_v1_dot_service__pb2.ExecuteResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -8,6 +8,7 @@ configuration, server reflection.
 from collections import abc as _abc
 from grpc import aio as _aio
 from planningpoker.v1 import envelope_pb2 as _envelope_pb2
+from planningpoker.v1 import service_pb2 as _service_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -45,6 +46,12 @@ class PlanningPokerServiceStub:
     buf:lint:ignore RPC_REQUEST_STANDARD_NAME
     buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
     """
+    Execute: _grpc.UnaryUnaryMultiCallable[_service_pb2.ExecuteRequest, _service_pb2.ExecuteResponse]
+    """One command without a stream, for a slash command, a cron job, or to repeat
+    a command whose stream is gone. Same authority and deduplication as on
+    Play: a refusal is an answer, and only a call that the server cannot take
+    at all ends with an error, a google.rpc.Status with ErrorInfo.
+    """
 
 @_typing.type_check_only
 class PlanningPokerServiceAsyncStub(PlanningPokerServiceStub):
@@ -60,6 +67,12 @@ class PlanningPokerServiceAsyncStub(PlanningPokerServiceStub):
     not a request and a response:
     buf:lint:ignore RPC_REQUEST_STANDARD_NAME
     buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+    """
+    Execute: _aio.UnaryUnaryMultiCallable[_service_pb2.ExecuteRequest, _service_pb2.ExecuteResponse]  # type: ignore[assignment]
+    """One command without a stream, for a slash command, a cron job, or to repeat
+    a command whose stream is gone. Same authority and deduplication as on
+    Play: a refusal is an answer, and only a call that the server cannot take
+    at all ends with an error, a google.rpc.Status with ErrorInfo.
     """
 
 class PlanningPokerServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -79,6 +92,18 @@ class PlanningPokerServiceServicer(metaclass=_abc_1.ABCMeta):
         not a request and a response:
         buf:lint:ignore RPC_REQUEST_STANDARD_NAME
         buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+        """
+
+    @_abc_1.abstractmethod
+    def Execute(
+        self,
+        request: _service_pb2.ExecuteRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.ExecuteResponse, _abc.Awaitable[_service_pb2.ExecuteResponse]]:
+        """One command without a stream, for a slash command, a cron job, or to repeat
+        a command whose stream is gone. Same authority and deduplication as on
+        Play: a refusal is an answer, and only a call that the server cannot take
+        at all ends with an error, a google.rpc.Status with ErrorInfo.
         """
 
 def add_PlanningPokerServiceServicer_to_server(servicer: PlanningPokerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
