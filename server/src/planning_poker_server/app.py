@@ -14,6 +14,7 @@ from loguru import logger
 
 from planning_poker_server.eventlog.open import open_log
 from planning_poker_server.eventlog.port import EventLog
+from planning_poker_server.execute import ExecuteService
 from planning_poker_server.grpc_api import SERVICE, PlayService, create_server
 from planning_poker_server.health import Health
 from planning_poker_server.rooms import Rooms
@@ -37,6 +38,7 @@ class RunningServer:
         log: EventLog,
         rooms: Rooms,
         play: PlayService,
+        execute: ExecuteService,
         health: Health,
         server: grpc.aio.Server,
     ) -> None:
@@ -45,6 +47,7 @@ class RunningServer:
         self._log = log
         self._rooms = rooms
         self._play = play
+        self._execute = execute
         self._health = health
         self._server = server
         self._stopping: asyncio.Task[None] | None = None
@@ -72,6 +75,7 @@ class RunningServer:
         until = time.monotonic() + grace
         self._health.stop_serving()
         self._play.drain()
+        self._execute.drain()
         await self._server.stop(grace)
         await self._rooms.close(max(_AT_LEAST_S, until - time.monotonic()))
         await self._log.close()
@@ -106,8 +110,9 @@ async def start_server(settings: Settings) -> RunningServer:
     now_ms = steady_clock()
     rooms = Rooms(log, settings.room, settings.game, now_ms)
     play = PlayService(rooms, settings.server, settings.stream, log.epoch, now_ms)
+    execute = ExecuteService(rooms, settings.server, settings.stream, now_ms)
     health = Health(["", SERVICE])
-    server = create_server(play, health, settings.server, settings.stream)
+    server = create_server(play, execute, health, settings.server, settings.stream)
     wanted = _address(settings.server.host, settings.server.port)
     try:
         port = server.add_insecure_port(wanted)
@@ -120,7 +125,7 @@ async def start_server(settings: Settings) -> RunningServer:
     # 0.2 s with thousands of streams.
     gc.collect()
     gc.freeze()
-    running = RunningServer(settings, port, log, rooms, play, health, server)
+    running = RunningServer(settings, port, log, rooms, play, execute, health, server)
     logger.info("serving on {}", running.address)
     return running
 

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
-import grpc
 from google.protobuf.message import DecodeError
 
 import planningpoker.v1 as pb
+from planning_poker_server.calls import Context
 from planning_poker_server.domain.refusals import refuse
 from planning_poker_server.rooms import Rooms
 from planning_poker_server.session import (
@@ -20,8 +20,6 @@ from planning_poker_server.session import (
 
 # Two clocks are compared, one of them in whole milliseconds.
 _LATE_S: Final = 0.005
-
-Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class PlayStream:
