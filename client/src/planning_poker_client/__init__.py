@@ -22,11 +22,20 @@ from planning_poker_client.errors import (
     NotSent,
     OutcomeUnknown,
     PokerError,
+    SeatStoreError,
     WaitTimeout,
 )
 from planning_poker_client.exchange import CallOptions
 from planning_poker_client.game import Game
+from planning_poker_client.handles import SeatHandle
 from planning_poker_client.options import ClientOptions
+from planning_poker_client.seat_store import (
+    FileSeatStore,
+    MemorySeatStore,
+    SeatStore,
+    StoredSeat,
+)
+from planning_poker_client.seating import CreateOptions, JoinOptions
 from planning_poker_client.states import (
     Connected,
     Connecting,
@@ -51,14 +60,18 @@ __all__ = [
     "ConnectionLost",
     "ConnectionProblem",
     "ConnectionState",
+    "CreateOptions",
     "Disconnected",
     "EventBody",
     "Failed",
+    "FileSeatStore",
     "Game",
     "GameDetached",
     "GameOver",
     "GameView",
     "Item",
+    "JoinOptions",
+    "MemorySeatStore",
     "NoRound",
     "NotSent",
     "OutcomeUnknown",
@@ -67,6 +80,10 @@ __all__ = [
     "Receipt",
     "Reconnecting",
     "Resynced",
+    "SeatHandle",
+    "SeatStore",
+    "SeatStoreError",
     "States",
+    "StoredSeat",
     "WaitTimeout",
 ]

@@ -22,10 +22,15 @@ def receipt_of(correlation_id: str, result: pb.CommandResult) -> Receipt:
 
 def refusal_of(request: Request, refusal: pb.Refusal) -> PokerError:
     """The error that a refusing result stands for."""
+    return error_of(request.correlation_id, refusal)
+
+
+def error_of(correlation_id: str, refusal: pb.Refusal) -> PokerError:
+    """The error that the refusal of the command of this id stands for."""
     if refusal.definite:
         return CommandRefused(refusal)
     retry_after = refusal.retry_delay.ToTimedelta()
-    return OutcomeUnknown(refusal.message, request.correlation_id, retry_after)
+    return OutcomeUnknown(refusal.message, correlation_id, retry_after)
 
 
 def own_vote(request: Request, receipt: Receipt) -> pb.SeatState | None:

@@ -43,6 +43,8 @@ class Connection:
         self._games = Subscriptions(self._requests, hello.instance_id, options.command_timeout)
         self._said: deque[pb.ClientEnvelope] = deque()
         self._log_epoch = ""
+        self.principal: str | None = None
+        """Whom the server took its last stream for; None before the first."""
 
     @property
     def state(self) -> ConnectionState:
@@ -263,6 +265,7 @@ class Connection:
         if welcome.version != PROTOCOL_VERSION:
             message = f"The server wants to speak protocol version {welcome.version}."
             return (Hangup(Loss(message, retryable=False)),)
+        self.principal = welcome.principal
         limits = welcome.limits
         self._games.pace = AckPace(
             limits.ack_every_events or AckPace().every_events,
