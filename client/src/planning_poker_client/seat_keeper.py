@@ -74,17 +74,12 @@ class SeatKeeper:
         await self.keep(seat)
         try:
             receipt, code = await send(wanted)
-        except CommandRefused as refused:
-            if known and refused.reason == DEAD and wanted.given is None:
-                LOG.info("a seat in %s is no longer proven by what was kept", wanted.game_id)
-                await self.forget(seat)
-                return await self.take(wanted, send)
-            if not known:
-                await self.forget(seat)
-            raise
         except PokerError as error:
-            if error.definite and not known:
+            if error.definite if not known else _is_none(seat, error):
                 await self.forget(seat)
+                if known and wanted.given is None and _is_dead(error):
+                    LOG.info("what was kept of a seat in %s proves nothing any more", seat.game)
+                    return await self.take(wanted, send)
             raise
         taken = replace(
             seat,
@@ -127,6 +122,22 @@ class SeatKeeper:
             if seat.seat_secret == wanted.given or (wanted.given is None and same):
                 return seat
         return None
+
+
+def _is_dead(error: PokerError) -> bool:
+    return isinstance(error, CommandRefused) and error.reason == DEAD
+
+
+def _is_none(seat: StoredSeat, error: PokerError) -> bool:
+    """Whether this answer to asking for a known seat again shows that there is none.
+
+    To a secret that holds a seat the answer is that seat, whatever else is asked.
+    """
+    if _is_dead(error):
+        return True
+    if seat.player_id or not isinstance(error, CommandRefused):
+        return False
+    return not error.retryable and error.reason != "PASSCODE_WRONG"
 
 
 def _is_same(seat: StoredSeat, name: str, external_id: str) -> bool:

@@ -4,12 +4,12 @@ import asyncio
 import json
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import mkstemp
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from planning_poker_client.errors import SeatStoreError
 from planning_poker_model.limits import SEAT_SECRET_BYTES
@@ -102,7 +102,7 @@ class FileSeatStore:
 
     # In a thread: the disk may take its time
 
-    def _change(self, change: Any) -> None:
+    def _change(self, change: Callable[[dict[str, StoredSeat]], object]) -> None:
         try:
             with self._locked():
                 seats = self._read()
