@@ -238,6 +238,17 @@ async def test_a_draining_server_answers_what_it_took_and_takes_nothing_new(host
     await stopping
 
 
+async def test_stopping_the_server_drains_its_calls(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Of calls that the library let in before it was told to stop.
+    await host.start()
+    drained = []
+    monkeypatch.setattr(host.server._execute, "drain", lambda: drained.append(True))
+    await host.server.stop(0)
+    assert drained
+
+
 async def test_a_bug_ends_the_call_with_a_number_that_the_log_knows(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
