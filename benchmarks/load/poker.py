@@ -94,7 +94,7 @@ class PokerTable(Table):
 async def _answered(own: list[bytes]) -> None:
     """Wait until the answer is among what the sender was told."""
     async with asyncio.timeout(10):
-        while not any(pb.ServerEnvelope.FromString(f).HasField("command_result") for f in own):
+        while not any(pb.ServerEnvelope.FromString(f).HasField("command_result") for f in own):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 
