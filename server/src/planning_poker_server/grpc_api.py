@@ -1,7 +1,6 @@
 """The gRPC server: channel arguments, the handler of Play, status mapping, health, reflection."""
 
 import secrets
-from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any, NoReturn
 
@@ -14,6 +13,7 @@ from loguru import logger
 
 import planningpoker.v1 as pb
 from planning_poker_server import wire
+from planning_poker_server.clock import Clock
 from planning_poker_server.domain.refusals import refuse
 from planning_poker_server.health import Health
 from planning_poker_server.rooms import Rooms
@@ -63,12 +63,12 @@ class PlayService:
         server: ServerSettings,
         stream: StreamSettings,
         log_epoch: str,
-        now_ms: Callable[[], int],
+        clock: Clock,
     ) -> None:
         self._rooms = rooms
         self._server = server
         self._stream = stream
-        self._now_ms = now_ms
+        self._clock = clock
         self._welcome = _welcome(server, stream, log_epoch)
         self._streams: set[PlayStream] = set()
         self._draining = False
@@ -125,10 +125,10 @@ class PlayService:
             welcome,
             self._stream,
             self._server.request_timeout_ms,
-            self._now_ms(),
+            self._clock.now_ms(),
         )
         peer = context.peer().rpartition(":")[0]
-        return PlayStream(session, self._rooms, context, peer, self._now_ms)
+        return PlayStream(session, self._rooms, context, peer, self._clock)
 
 
 def create_server(

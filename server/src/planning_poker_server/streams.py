@@ -1,13 +1,13 @@
 """Drives one Session on a grpc.aio stream: one reader, one writer, one alarm."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 import grpc
 from google.protobuf.message import DecodeError
 
 import planningpoker.v1 as pb
+from planning_poker_server.clock import Alarm, Clock
 from planning_poker_server.domain.refusals import refuse
 from planning_poker_server.rooms import Rooms
 from planning_poker_server.session import (
@@ -17,9 +17,6 @@ from planning_poker_server.session import (
     Request,
     Session,
 )
-
-# Two clocks are compared, one of them in whole milliseconds.
-_LATE_S: Final = 0.005
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -33,19 +30,20 @@ class PlayStream:
         rooms: Rooms,
         context: Context,
         peer: str,
-        now_ms: Callable[[], int],
+        clock: Clock,
     ) -> None:
         self.session = session
         self._rooms = rooms
         self._context = context
         self._peer = peer
-        self._now_ms = now_ms
+        self._clock = clock
+        self._now_ms = clock.now_ms
         self._wake = asyncio.Event()
         self._drained = asyncio.Event()
         self._half_closed = False
         self._failure: Exception | None = None
-        self._alarm: asyncio.TimerHandle | None = None
-        self._alarm_at = 0.0
+        self._alarm: Alarm | None = None
+        self._alarm_ms = 0
 
     def wake(self) -> None:
         """Something may be there to write."""
@@ -151,13 +149,11 @@ class PlayStream:
         due_ms = self.session.timer()
         if due_ms is None:
             return
-        loop = asyncio.get_running_loop()
-        at = loop.time() + max(0, due_ms - self._now_ms()) / 1_000
-        if self._alarm is not None and self._alarm_at <= at + _LATE_S:
+        if self._alarm is not None and self._alarm_ms <= due_ms:
             return
         if self._alarm is not None:
             self._alarm.cancel()
-        self._alarm, self._alarm_at = loop.call_at(at, self._ring), at
+        self._alarm, self._alarm_ms = self._clock.call_at(due_ms, self._ring), due_ms
 
     def _ring(self) -> None:
         self._alarm = None

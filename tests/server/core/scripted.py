@@ -24,7 +24,7 @@ from planning_poker_server.session import AttachRequest, CommandRequest
 from planning_poker_server.settings import RoomSettings
 from tests.server.core.desk import Desk
 from tests.server.core.parts import GAME_ID, PRINCIPAL, Bench, creation, room_settings, secret_of
-from tests.server.core.virtual_time import now_ms, quiet
+from tests.server.core.virtual_time import CLOCK, now_ms, quiet
 
 
 class ScriptedLog(MemoryLog):
@@ -139,7 +139,7 @@ class Played:
         self.log = log
         self.room = Room(GAME_ID, GameLimits(), settings.tail_events)
         self.room.catch_up(log.rows)
-        self.driver = RoomDriver(self.room, log, settings, now_ms, now_ms())
+        self.driver = RoomDriver(self.room, log, settings, CLOCK, now_ms())
         self.task = asyncio.get_running_loop().create_task(self.driver.run())
 
     async def client(self, *names: str, instance_id: str = "", **settings: int) -> Client:

@@ -21,7 +21,7 @@ from tests.server.core.parts import (
     stream_settings,
 )
 from tests.server.core.scripted import names, versions
-from tests.server.core.virtual_time import in_virtual_time, let_pass, now_ms, quiet
+from tests.server.core.virtual_time import CLOCK, in_virtual_time, let_pass, now_ms, quiet
 
 _EOF = object()
 
@@ -64,7 +64,7 @@ class Call:
             "session-1", PRINCIPAL, pb.Welcome(), stream_settings(**settings), 30_000, now_ms()
         )
         context = typed(Context, self.transport)
-        self.stream = PlayStream(session, rooms.rooms, context, "ipv4:127.0.0.1", now_ms)
+        self.stream = PlayStream(session, rooms.rooms, context, "ipv4:127.0.0.1", CLOCK)
         self.task = asyncio.create_task(self.stream.run())
 
     def hello(self) -> None:
