@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable
 from importlib.metadata import version
 from random import Random
 from typing import Any, NoReturn
@@ -17,6 +16,7 @@ from loguru import logger
 import planningpoker.v1 as pb
 from planning_poker_server import wire
 from planning_poker_server.availability import Availability
+from planning_poker_server.clock import Clock
 from planning_poker_server.domain.refusals import refuse
 from planning_poker_server.health import Health
 from planning_poker_server.metrics import Metrics
@@ -72,14 +72,14 @@ class PlayService:
         server: ServerSettings,
         stream: StreamSettings,
         log_epoch: str,
-        now_ms: Callable[[], int],
+        clock: Clock,
         metrics: Metrics,
         availability: Availability,
     ) -> None:
         self._rooms = rooms
         self._server = server
         self._stream = stream
-        self._now_ms = now_ms
+        self._clock = clock
         self._welcome = _welcome(server, stream, log_epoch)
         self._streams: set[PlayStream] = set()
         self._draining = False
@@ -150,13 +150,13 @@ class PlayService:
             welcome,
             self._stream,
             self._server.request_timeout_ms,
-            self._now_ms(),
+            self._clock.now_ms(),
         )
         if self._availability.degraded:
             session.status = self._availability.status
         peer = context.peer().rpartition(":")[0]
         return PlayStream(
-            session, self._rooms, context, peer, self._now_ms, self._stream.stall_ms, self._metrics
+            session, self._rooms, context, peer, self._clock, self._stream.stall_ms, self._metrics
         )
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from loguru import logger
@@ -12,6 +12,7 @@ from planning_poker_model.limits import PASSCODE_BYTES, GameLimits
 from planning_poker_server import ids
 from planning_poker_server.audience import Origin, Stream
 from planning_poker_server.availability import Availability
+from planning_poker_server.clock import Clock, sleep_until
 from planning_poker_server.domain.refusals import refuse
 from planning_poker_server.domain.types import Actor
 from planning_poker_server.eventlog.port import (
@@ -30,7 +31,7 @@ from planning_poker_server.session import AttachRequest, CommandRequest
 from planning_poker_server.settings import RoomSettings
 
 _YIELD_S = 0.005
-_POLL_S = 1.0
+_POLL_MS = 1_000
 _LOAD_AHEAD_MS = 2_000
 _LOAD_AT_ONCE = 100
 _RETRY_MS = 1_000
@@ -46,17 +47,18 @@ class Rooms:
         log: EventLog,
         settings: RoomSettings,
         limits: GameLimits,
-        now_ms: Callable[[], int],
+        clock: Clock,
         metrics: Metrics,
         availability: Availability,
     ) -> None:
         self._log = log
         self._settings = settings
         self._limits = limits
-        self._now_ms = now_ms
+        self._clock = clock
         self._metrics = metrics
         self._availability = availability
-        self._started_ms = now_ms()
+        self._now_ms = clock.now_ms
+        self._started_ms = clock.now_ms()
         self._drivers: dict[str, RoomDriver] = {}
         self._loading: dict[tuple[str, bool], asyncio.Task[RoomDriver | pb.Refusal]] = {}
         # Games that could not be loaded: said once, and left alone until
@@ -315,7 +317,7 @@ class Rooms:
             room,
             self._log,
             self._settings,
-            self._now_ms,
+            self._clock,
             self._started_ms,
             self._metrics,
             self._availability,
@@ -349,7 +351,7 @@ class Rooms:
             for game_id, _ in due:
                 if game_id not in self._drivers and game_id not in self._unreadable:
                     await self._find(game_id)
-            await asyncio.sleep(_POLL_S)
+            await sleep_until(self._clock, self._now_ms() + _POLL_MS)
 
     async def _probe(self) -> None:
         """See whether the log works again, though nobody may try to change anything now."""

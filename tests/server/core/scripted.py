@@ -26,7 +26,7 @@ from planning_poker_server.session import AttachRequest, CommandRequest
 from planning_poker_server.settings import RoomSettings
 from tests.server.core.desk import Desk
 from tests.server.core.parts import GAME_ID, PRINCIPAL, Bench, creation, room_settings, secret_of
-from tests.server.core.virtual_time import now_ms, quiet
+from tests.server.core.virtual_time import CLOCK, now_ms, quiet
 
 
 class ScriptedLog(MemoryLog):
@@ -143,7 +143,7 @@ class Played:
         self.room.catch_up(log.rows)
         self.availability = Availability()
         self.driver = RoomDriver(
-            self.room, log, settings, now_ms, now_ms(), Metrics(), self.availability
+            self.room, log, settings, CLOCK, now_ms(), Metrics(), self.availability
         )
         self.task = asyncio.get_running_loop().create_task(self.driver.run())
 
