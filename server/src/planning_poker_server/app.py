@@ -16,6 +16,7 @@ from planning_poker_server.availability import Availability
 from planning_poker_server.clock import Clock, SteadyClock
 from planning_poker_server.eventlog.open import open_log
 from planning_poker_server.eventlog.port import EventLog
+from planning_poker_server.execute import ExecuteService
 from planning_poker_server.grpc_api import SERVICE, PlayService, create_server
 from planning_poker_server.health import Health
 from planning_poker_server.metrics import Metrics
@@ -40,6 +41,7 @@ class RunningServer:
         log: EventLog,
         rooms: Rooms,
         play: PlayService,
+        execute: ExecuteService,
         health: Health,
         server: grpc.aio.Server,
         metrics: Metrics,
@@ -50,6 +52,7 @@ class RunningServer:
         self._log = log
         self._rooms = rooms
         self._play = play
+        self._execute = execute
         self._health = health
         self._server = server
         self._stopping: asyncio.Task[None] | None = None
@@ -78,6 +81,7 @@ class RunningServer:
         self._health.stop_serving()
         order = Random()  # noqa: S311, it spreads load and hides nothing
         saying_goodbye = asyncio.create_task(self._play.drain(grace / 2, order))
+        self._execute.drain()
         await self._server.stop(grace)
         await saying_goodbye
         await self._rooms.close(max(_AT_LEAST_S, until - time.monotonic()))
@@ -118,8 +122,9 @@ async def start_server(settings: Settings, clock: Clock | None = None) -> Runnin
     play = PlayService(
         rooms, settings.server, settings.stream, log.epoch, clock, metrics, availability
     )
+    execute = ExecuteService(rooms, settings.server, settings.stream, clock)
     health = Health(["", SERVICE])
-    server = create_server(play, health, settings.server, settings.stream)
+    server = create_server(play, execute, health, settings.server, settings.stream)
     try:
         port = _bind(server, metrics, settings.server)
     except AddressInUse:
@@ -131,7 +136,7 @@ async def start_server(settings: Settings, clock: Clock | None = None) -> Runnin
     # 0.2 s with thousands of streams.
     gc.collect()
     gc.freeze()
-    running = RunningServer(settings, port, log, rooms, play, health, server, metrics)
+    running = RunningServer(settings, port, log, rooms, play, execute, health, server, metrics)
     logger.info("serving on {}", running.address)
     return running
 

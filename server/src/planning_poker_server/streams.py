@@ -3,11 +3,11 @@
 import asyncio
 from typing import Any
 
-import grpc
 from google.protobuf.message import DecodeError
 from loguru import logger
 
 import planningpoker.v1 as pb
+from planning_poker_server.calls import Context
 from planning_poker_server.clock import Alarm, Clock
 from planning_poker_server.domain.refusals import refuse
 from planning_poker_server.metrics import Metrics
@@ -20,8 +20,6 @@ from planning_poker_server.session import (
     Request,
     Session,
 )
-
-Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class PlayStream:

@@ -228,7 +228,7 @@ def ticket_of(client: Client, request: CommandRequest) -> Ticket:
     actor = Actor(
         principal=PRINCIPAL, player_id=request.command.player_id, seat_hash=request.seat_hash
     )
-    origin = Origin(client, request.serial, request.attach)
+    origin = Origin(client.session, request.serial, client, request.attach)
     return Ticket(request.command, actor, request.correlation_id, request.digest, origin)
 
 

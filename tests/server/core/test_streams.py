@@ -7,10 +7,11 @@ from typing import cast as typed
 import pytest
 
 import planningpoker.v1 as pb
+from planning_poker_server.calls import Context
 from planning_poker_server.domain.refusals import refuse
 from planning_poker_server.metrics import Metrics
 from planning_poker_server.session import Session
-from planning_poker_server.streams import Context, PlayStream
+from planning_poker_server.streams import PlayStream
 from tests.server.core.desk import cast
 from tests.server.core.houses import CountingLog, House, house
 from tests.server.core.parts import (
