@@ -12,12 +12,14 @@ import planningpoker.v1 as pb
 from benchmarks.machine import ROOT
 from benchmarks.programs.answering import answer, run
 from planning_poker_server.app import steady_clock
+from planning_poker_server.availability import Availability
 from planning_poker_server.config_loader import load_settings
 from planning_poker_server.domain.digest import digest
 from planning_poker_server.domain.types import Actor, Presence
 from planning_poker_server.eventlog.open import open_log
 from planning_poker_server.eventlog.port import Commit, EventLog
 from planning_poker_server.eventlog.tables import events as events_table
+from planning_poker_server.metrics import Metrics
 from planning_poker_server.room import Room, Ticket
 from planning_poker_server.rooms import Rooms
 from planning_poker_server.seats import hash_of
@@ -117,7 +119,7 @@ async def ours(folder: str) -> Mapping[str, Any]:
     """From asking for a game that is not in memory to following it."""
     settings = _settings(folder)
     log = await open_log(settings.database)
-    rooms = Rooms(log, settings.room, settings.game, steady_clock())
+    rooms = Rooms(log, settings.room, settings.game, steady_clock(), Metrics(), Availability())
     try:
         await rooms.attach(_Watcher(settings), "", _attach("1" * 32))  # threads and connections
         watcher = _Watcher(settings)

@@ -40,7 +40,8 @@ def test_the_server_and_the_peer_are_told_and_tell_the_same_round(bench: Bench) 
     steps = [Step.from_json(step) for step in lap]
     votes = [["vote_submitted"]] * (TINY.players - 1) + [["vote_submitted", "votes_revealed"]]
     assert [told(frame) for step in steps for frame in step.everyone] == [["round_started"], *votes]
-    assert [len(step.sender) for step in steps] == [1] + [2] * TINY.players
+    # An answer, to a vote also the own card, and to what is critical a report.
+    assert [len(step.sender) for step in steps] == [2] + [2] * (TINY.players - 1) + [3]
     for side in (None, lap):
         check(games.under_load(bench, side, seed=1))
 

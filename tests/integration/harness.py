@@ -133,6 +133,10 @@ class FaultyLog:
         self._fail()
         return await self._inner.due(until_ms, limit)
 
+    async def probe(self) -> None:
+        self._fail()
+        await self._inner.probe()
+
     async def close(self) -> None:
         await self._inner.close()
 

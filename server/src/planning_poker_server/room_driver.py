@@ -11,6 +11,7 @@ from loguru import logger
 import planningpoker.v1 as pb
 from planning_poker_server import ids
 from planning_poker_server.audience import Audience, Stream, answer_all
+from planning_poker_server.availability import Availability
 from planning_poker_server.domain.refusals import refuse
 from planning_poker_server.domain.types import Actor, FireTimer, Presence
 from planning_poker_server.eventlog.port import (
@@ -21,6 +22,7 @@ from planning_poker_server.eventlog.port import (
     LogUnavailable,
     Proposal,
 )
+from planning_poker_server.metrics import Metrics
 from planning_poker_server.room import Answer, Room, Ticket
 from planning_poker_server.session import AttachRequest
 from planning_poker_server.settings import RoomSettings
@@ -44,11 +46,14 @@ class RoomDriver:
         settings: RoomSettings,
         now_ms: Callable[[], int],
         started_ms: int,
+        metrics: Metrics,
+        availability: Availability,
     ) -> None:
         self.room = room
         self.closed = False
-        self._audience = Audience(room, settings, now_ms, self._presence_changes)
+        self._audience = Audience(room, settings, now_ms, self._presence_changes, metrics)
         self._log = log
+        self._availability = availability
         self._settings = settings
         self._now_ms = now_ms
         self._started_ms = started_ms
@@ -91,6 +96,11 @@ class RoomDriver:
         self._audience.unsubscribe(stream)
         self._wake.set()
 
+    def acknowledged(self, stream: Stream) -> None:
+        """The stream acknowledged what this room waits for."""
+        if self._audience.acknowledged(stream):
+            self._wake.set()
+
     def _presence_changes(self) -> None:
         self._presence_changed = True
         self._wake.set()
@@ -129,6 +139,7 @@ class RoomDriver:
             self._presence_changed |= self._audience.expire(now_ms) or self._recheck(now_ms)
             self._fire_timers(now_ms)
             self._audience.announce_presence(now_ms)
+            self._audience.announce_reports(now_ms)
             if self._mailbox or self._presence_changed:
                 await self._step()
             elif self._audience.empty and self._idle_from() <= now_ms:
@@ -214,12 +225,15 @@ class RoomDriver:
                         return
                     await self._catch_up()
             except LogUnavailable as error:
-                self._refuse_unavailable(tickets, error)
+                # Said once, however many games and commands it concerns.
+                level = "ERROR" if self._availability.failed() else "DEBUG"
+                self._refuse_unavailable(tickets, error, level)
                 return
             if isinstance(outcome, Commit):
                 self._publish(outcome)
                 return
-        self._refuse_unavailable(tickets, LogUnavailable("too many conflicts", definite=True))
+        starved = LogUnavailable("too many conflicts", definite=True)
+        self._refuse_unavailable(tickets, starved, "ERROR")
 
     async def _append(self, proposal: Proposal) -> Commit | Conflict | None:
         """None: it is in doubt whether the log took it; look there before deciding again."""
@@ -262,17 +276,22 @@ class RoomDriver:
     # Answering
 
     def _publish(self, commit: Commit) -> None:
+        if commit.proposal.records:
+            self._availability.worked()
         publication = self.room.publish(commit)
         self._audience.announce(publication.events)
         self._answer(publication.answers)
         if publication.events:
             self._no_timers_before_ms = 0
 
-    def _refuse_unavailable(self, tickets: Sequence[Ticket], error: LogUnavailable) -> None:
+    def _refuse_unavailable(
+        self, tickets: Sequence[Ticket], error: LogUnavailable, level: str
+    ) -> None:
         definite = error.definite and not self._in_doubt
         # What would follow by itself must not be forgotten.
         self._recheck_ms = self._now_ms() + _RETRY_MS
-        logger.bind(game_id=self.room.game_id).error("the log is unavailable: {}", error)
+        bound = logger.bind(game_id=self.room.game_id)
+        bound.log(level, "the log is unavailable: {}", error)
         message = "The server cannot store anything at the moment: try again soon."
         if not definite:
             message += " The same command with the same correlation id will tell its outcome."

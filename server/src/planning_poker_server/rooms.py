@@ -11,6 +11,7 @@ import planningpoker.v1 as pb
 from planning_poker_model.limits import PASSCODE_BYTES, GameLimits
 from planning_poker_server import ids
 from planning_poker_server.audience import Origin, Stream
+from planning_poker_server.availability import Availability
 from planning_poker_server.domain.refusals import refuse
 from planning_poker_server.domain.types import Actor
 from planning_poker_server.eventlog.port import (
@@ -20,6 +21,7 @@ from planning_poker_server.eventlog.port import (
     LogUnavailable,
     Record,
 )
+from planning_poker_server.metrics import Metrics
 from planning_poker_server.passcodes import Passcodes, PasscodesBusy
 from planning_poker_server.ratelimit import Buckets
 from planning_poker_server.room import Room, Ticket
@@ -45,11 +47,15 @@ class Rooms:
         settings: RoomSettings,
         limits: GameLimits,
         now_ms: Callable[[], int],
+        metrics: Metrics,
+        availability: Availability,
     ) -> None:
         self._log = log
         self._settings = settings
         self._limits = limits
         self._now_ms = now_ms
+        self._metrics = metrics
+        self._availability = availability
         self._started_ms = now_ms()
         self._drivers: dict[str, RoomDriver] = {}
         self._loading: dict[tuple[str, bool], asyncio.Task[RoomDriver | pb.Refusal]] = {}
@@ -103,6 +109,12 @@ class Rooms:
         driver = self._drivers.get(game_id)
         if driver is not None:
             driver.unsubscribe(stream)
+
+    def acknowledged(self, stream: Stream, game_id: str) -> None:
+        """The stream acknowledged what this game waits for."""
+        driver = self._drivers.get(game_id)
+        if driver is not None:
+            driver.acknowledged(stream)
 
     def disconnected(self, stream: Stream) -> None:
         """The stream is gone."""
@@ -299,7 +311,15 @@ class Rooms:
         loaded = self._drivers.get(game_id)
         if loaded is not None and not loaded.closed:
             return loaded
-        driver = RoomDriver(room, self._log, self._settings, self._now_ms, self._started_ms)
+        driver = RoomDriver(
+            room,
+            self._log,
+            self._settings,
+            self._now_ms,
+            self._started_ms,
+            self._metrics,
+            self._availability,
+        )
         self._drivers[game_id] = driver
         task = self._spawn(driver.run(), name=f"room {game_id}")
         task.add_done_callback(lambda _: self._forget(game_id, driver))
@@ -313,6 +333,7 @@ class Rooms:
     async def _load_due(self) -> None:
         """Load the rooms of games whose timers are about to fire; they fire them."""
         while True:
+            await self._probe()
             # Timers of games that need no loading must not hide the others;
             # a game has up to three.
             limit = _LOAD_AT_ONCE + 3 * (len(self._drivers) + len(self._unreadable))
@@ -329,6 +350,16 @@ class Rooms:
                 if game_id not in self._drivers and game_id not in self._unreadable:
                     await self._find(game_id)
             await asyncio.sleep(_POLL_S)
+
+    async def _probe(self) -> None:
+        """See whether the log works again, though nobody may try to change anything now."""
+        if not self._availability.degraded:
+            return
+        try:
+            await self._log.probe()
+        except LogError:
+            return
+        self._availability.worked()
 
     def _spawn(self, work: Coroutine[Any, Any, Any], name: str | None = None) -> asyncio.Task[Any]:
         task = asyncio.get_running_loop().create_task(work, name=name)

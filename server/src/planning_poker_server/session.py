@@ -74,7 +74,22 @@ class DetachRequest(NamedTuple):
     game_id: str
 
 
-Request: TypeAlias = CommandRequest | AttachRequest | DetachRequest
+class Acknowledged(NamedTuple):
+    """What a game's room waits for was acknowledged."""
+
+    game_id: str
+
+
+class Dropped(NamedTuple):
+    """A subscription that the session ended by itself, and what it never acknowledged."""
+
+    game_id: str
+    reason: str
+    acknowledged: int
+    sent: int
+
+
+Request: TypeAlias = CommandRequest | AttachRequest | DetachRequest | Acknowledged
 
 
 class _Unanswered(NamedTuple):
@@ -105,12 +120,17 @@ class Session:
         self.gone = False
         """Set when there is no stream any more: nothing may begin to follow a game for it."""
         self.subscriptions: dict[str, Outbox] = {}
-        self.dropped: list[str] = []
-        """Games detached while writing, whose rooms are to be told."""
+        self.dropped: list[Dropped] = []
+        """Games detached by themselves, whose rooms are to be told."""
+        self.status: pb.ServiceStatus | None = None
+        """How the service is, once told, unless it has always been well."""
         self._welcome = welcome
         self._settings = settings
         self._request_timeout_ms = request_timeout_ms
         self._hello_by_ms: int | None = now_ms + settings.hello_timeout_ms
+        self._heard_ms = now_ms
+        # Not after the first subscription wants a tick; too early costs one look.
+        self._look_ms: int | None = None
         self._bucket = Bucket(settings.commands_per_second, settings.command_burst, now_ms)
         self._answers = Answers()
         self._ready: dict[str, None] = {}
@@ -146,6 +166,7 @@ class Session:
         """Take one message; what it asks of others is returned, in order."""
         if self.ending is not None:
             return ()
+        self._heard_ms = now_ms
         payload = envelope.WhichOneof("payload")
         if self._hello_by_ms is not None or payload == "hello":
             self._hello(envelope, now_ms)
@@ -176,6 +197,8 @@ class Session:
         self._hello_by_ms = None
         self.instance_id = hello.instance_id
         self._say(self._welcome, now_ms, echo(envelope.correlation_id))
+        if self.status is not None:
+            self._say(self.status, now_ms)
 
     def _attach(self, envelope: pb.ClientEnvelope, now_ms: int) -> Sequence[Request]:
         attach, correlation_id = envelope.attach, echo(envelope.correlation_id)
@@ -209,14 +232,14 @@ class Session:
             # It may have crossed a Detached on its way.
             return ()
         try:
-            outbox.acknowledge(version)
+            awaited = outbox.acknowledge(version, now_ms)
         except AckAhead:
             message = f"Version {version} was acknowledged, but {outbox.sent} is the last one sent."
             self.end(refuse(pb.REASON_ACK_AHEAD, message), now_ms)
             return ()
         if outbox.sent < outbox.room.head:
             self.wake(game_id)
-        return ()
+        return (Acknowledged(game_id),) if awaited else ()
 
     def _ping(self, envelope: pb.ClientEnvelope, now_ms: int) -> Sequence[Request]:
         wait_ms = self._bucket.take(now_ms)
@@ -348,27 +371,32 @@ class Session:
         connected: Sequence[str],
         correlation_id: str,
         now_ms: int,
+        last_report: pb.DeliveryReport | None = None,
     ) -> Outbox:
         """The stream follows this room from `begin` on."""
         replaced = self.subscriptions.get(room.game_id)
-        outbox = Outbox(room, seats, begin, self._settings, replaced)
+        outbox = Outbox(room, seats, begin, self._settings, now_ms, replaced)
         self.subscriptions[room.game_id] = outbox
+        self._look_at(outbox.due_ms)
         self.charge(len(begin.snapshot or b""))
-        self._answers.put(
-            wire.attached(
-                room.game_id,
-                begin.outcome,
-                begin.head,
-                begin.snapshot,
-                seats,
-                connected,
-                correlation_id,
-                now_ms,
-            )
+        answer = pb.Attached(
+            game_id=room.game_id,
+            outcome=begin.outcome,
+            head_version=begin.head,
+            player_ids=seats,
+            last_report=last_report,
+            connected_player_ids=connected,
         )
+        self._answers.put(wire.attached(answer, begin.snapshot, correlation_id, now_ms))
         self._answers.release(room.game_id, outbox.sent)
         self.wake(room.game_id)
         return outbox
+
+    def tell_status(self, status: pb.ServiceStatus, now_ms: int) -> None:
+        """The service's state changed; who has not said Hello is told then."""
+        self.status = status
+        if self._hello_by_ms is None:
+            self._say(status, now_ms)
 
     def attach_refused(
         self, game: str, correlation_id: str, refusal: pb.Refusal, now_ms: int
@@ -402,6 +430,14 @@ class Session:
         # Not before it: who follows a game sees no answer before its events.
         self._answers.release(game_id)
 
+    def _drop(
+        self, game_id: str, reason: pb.DetachReason.ValueType, message: str, now_ms: int
+    ) -> None:
+        outbox = self.subscriptions[game_id]
+        name = pb.DetachReason.Name(reason).removeprefix("DETACH_REASON_")
+        self.dropped.append(Dropped(game_id, name, outbox.acknowledged, outbox.sent))
+        self.detach(game_id, reason, pb.NEXT_STEP_RESUME, message, now_ms)
+
     def flush(self, game_id: str, now_ms: int) -> None:
         """Queue what a subscription still has to say, as far as its window allows."""
         outbox = self.subscriptions[game_id]
@@ -428,9 +464,9 @@ class Session:
             frame = outbox.next_frame(now_ms)
             if outbox.slow:
                 message = "The events were not acknowledged fast enough: resume from your version."
-                self.detach(game_id, pb.DETACH_REASON_SLOW, pb.NEXT_STEP_RESUME, message, now_ms)
-                self.dropped.append(game_id)
+                self._drop(game_id, pb.DETACH_REASON_SLOW, message, now_ms)
                 return self._answers.take()
+            self._look_at(outbox.due_ms)
             if frame is not None:
                 self._ready[game_id] = None  # behind the other games
                 self._answers.release(game_id, outbox.sent)
@@ -468,13 +504,21 @@ class Session:
             return self._hello_by_ms
         # In the order of asking, and all with the same time-out: the first is due first.
         waiting = next(iter(self._unanswered.values()), None)
-        return waiting.deadline_ms if waiting else None
+        if waiting is None or (self._look_ms or waiting.deadline_ms) < waiting.deadline_ms:
+            return self._look_ms
+        return waiting.deadline_ms
+
+    def _look_at(self, due_ms: int | None) -> None:
+        if due_ms is not None and (self._look_ms is None or due_ms < self._look_ms):
+            self._look_ms = due_ms
 
     def tick(self, now_ms: int) -> None:
         """Do what is due."""
         if self._hello_by_ms is not None and now_ms >= self._hello_by_ms:
             self.end(refuse(pb.REASON_HELLO_TIMEOUT, "No Hello came in time."), now_ms)
             return
+        if self._look_ms is not None and now_ms >= self._look_ms:
+            self._look(now_ms)
         for serial, waiting in list(self._unanswered.items()):
             if waiting.deadline_ms > now_ms:
                 return
@@ -485,6 +529,18 @@ class Session:
             refusal = refuse(pb.REASON_TIMEOUT, message, definite=False, retry_ms=1_000)
             result = pb.CommandResult(game_id=waiting.game, refusal=refusal)
             self.answer(serial, result, 0, now_ms)
+
+    def _look(self, now_ms: int) -> None:
+        """See which subscriptions have not acknowledged what they were sent."""
+        self._look_ms = None
+        quiet = not self.has_output
+        for game_id, outbox in list(self.subscriptions.items()):
+            if outbox.tick(now_ms, self._heard_ms, quiet=quiet):
+                self.wake(game_id)
+            elif outbox.given_up:
+                message = "The events were not acknowledged: resume from your version."
+                self._drop(game_id, pb.DETACH_REASON_UNACKNOWLEDGED, message, now_ms)
+            self._look_at(outbox.due_ms)
 
     # The end
 

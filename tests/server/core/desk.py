@@ -47,8 +47,9 @@ class Desk:
         assert isinstance(request, CommandRequest)
         return request
 
-    def ack(self, version: int, game_id: str = GAME_ID) -> None:
-        assert self.send(pb.ClientEnvelope(ack=pb.Ack(game_id=game_id, version=version))) == ()
+    def ack(self, version: int, game_id: str = GAME_ID) -> Sequence[Request]:
+        """What it asks of others: nothing, unless somebody waits for this."""
+        return self.send(pb.ClientEnvelope(ack=pb.Ack(game_id=game_id, version=version)))
 
     # What others do
 
