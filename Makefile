@@ -94,6 +94,10 @@ format: $(READY) ## Format Python and protos, and fix what can be fixed
 proto: $(READY) ## Generate the Python contracts from protos/
 	@$(BIN)/python tools/generate_contracts.py
 
+.PHONY: vectors
+vectors: $(READY) ## Write vectors/fold/ from the scenes in tools/fold_scenes*.py
+	@$(BIN)/python -m tools.write_vectors
+
 .PHONY: buf-breaking
 buf-breaking: $(READY) ## Compare the contract with that of AGAINST (default: main)
 	@$(BIN)/buf breaking --against '.git#ref=$(AGAINST)'
