@@ -8,7 +8,7 @@ import planningpoker.v1 as pb
 from benchmarks.load.lap import Step
 from benchmarks.machine import Unsuitable, cores
 from benchmarks.measure import TINY, Bench, Window
-from benchmarks.workloads import games, idle, log, rebuild
+from benchmarks.workloads import crowd, games, idle, log, rebuild
 
 
 @pytest.fixture
@@ -44,6 +44,20 @@ def test_the_server_and_the_peer_are_told_and_tell_the_same_round(bench: Bench) 
     assert [len(step.sender) for step in steps] == [2] + [2] * (TINY.players - 1) + [3]
     for side in (None, lap):
         check(games.under_load(bench, side, seed=1))
+
+
+def test_a_crowd_is_told_every_vote_in_fewer_frames(bench: Bench) -> None:
+    found = crowd.measure(bench)
+    assert found.void == []
+    for side in (found.ours, found.bare, found.fast):
+        assert side[0].seen["events"] >= TINY.crowd, "nobody was told of a vote"
+        assert side[0].seen["refusals"] == {}
+    assert _frames(found.fast[0]) < _frames(found.bare[0])
+
+
+def _frames(seen: Window) -> float:
+    """Batches for each delivered event."""
+    return seen.per_event(seen.seen["frames"]["event_batch"])
 
 
 def test_the_log_and_raw_inserts_are_counted(bench: Bench) -> None:
