@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import planningpoker.storage.v1 as storage
 import planningpoker.v1 as pb
-from planning_poker_server.session import AttachRequest
+from planning_poker_server.requests import AttachRequest
 from tests.server.core.desk import cast
 from tests.server.core.parts import (
     GAME_ID,

@@ -149,7 +149,7 @@ def test_a_subscription_that_acknowledges_nothing_is_given_up_to_be_resumed() ->
     assert told.reason == pb.DETACH_REASON_UNACKNOWLEDGED
     assert told.next_step == pb.NEXT_STEP_RESUME
     (dropped,) = reader.desk.session.dropped
-    assert dropped == (GAME_ID, "UNACKNOWLEDGED", 3, 5)
+    assert dropped == (GAME_ID, pb.DETACH_REASON_UNACKNOWLEDGED, 3, 5)
     assert reader.desk.session.timer() is None
 
 
