@@ -22,7 +22,7 @@ def deck() -> pb.Deck:
     return pb.Deck(name="canaries", cards=[pb.Card(label=label) for label in CARDS])
 
 
-def chosen(card: str = CANARY, round_id: str = "r1") -> dict[str, pb.SubmitVote]:
+def chosen(card: str = CANARY, round_id: str = "r1") -> dict[str, Any]:
     vote = pb.SubmitVote(round_id=round_id, card=card, comment=COMMENT)
     return {"submit_vote": vote}
 

@@ -89,6 +89,16 @@ class Seat {
     return commandResult.accepted;
   }
 
+  // The same without the stream.
+  execute(body, correlationId = randomUUID()) {
+    const command = { gameId: this.snapshot.gameId, playerId: this.playerId, ...body };
+    return new Promise((resolve, reject) => {
+      this.service.execute({ correlationId, command, seatSecret: this.secret }, (error, answer) =>
+        error ? reject(error) : resolve(answer.result),
+      );
+    });
+  }
+
   async sit(body, gameId) {
     await this.hello();
     const seat = { displayName: this.name, seatSecret: this.secret, attach: true };
@@ -135,11 +145,15 @@ async function play() {
   await Promise.all([ada.event('votesRevealed'), bob.event('votesRevealed')]);
   await ada.command({ acceptEstimate: { storyId: added.storyIds[0], roundId, value: '8' } });
   const accepted = await bob.event('estimateAccepted');
+  const leaving = [{ leaveGame: {} }, randomUUID()];
+  const left = [await bob.execute(...leaving), await bob.execute(...leaving)];
+  await ada.event('playerLeft');
 
   await Promise.all([ada.close(), bob.close()]);
   return {
     seats: [ada.report(), bob.report()],
     estimate: accepted.estimateAccepted.story.estimate.value,
+    left: left.map(({ accepted: { version }, duplicate }) => ({ version, duplicate: !!duplicate })),
   };
 }
 

@@ -105,6 +105,12 @@ def test_a_client_in_javascript_accepts_the_estimate(played: Any) -> None:
     assert played["estimate"] == "8"
 
 
+def test_a_client_in_javascript_leaves_without_a_stream_and_once_only(played: Any) -> None:
+    first, again = played["left"]
+    assert (first["duplicate"], again["duplicate"]) == (False, True)
+    assert first["version"] == again["version"]
+
+
 def buf_curl(*arguments: str, folder: Path) -> str:
     """What `buf curl` prints; it learns all it knows of the service by reflection."""
     buf = Path(sys.executable).with_name("buf")
@@ -125,6 +131,7 @@ def test_buf_lists_the_services_by_reflection(address: str, tmp_path: Path) -> N
     assert set(listed) >= {"grpc.health.v1.Health", "planningpoker.v1.PlanningPokerService"}
     methods = buf_curl("--list-methods", f"http://{address}", folder=tmp_path).split()
     assert "planningpoker.v1.PlanningPokerService/Play" in methods
+    assert "planningpoker.v1.PlanningPokerService/Execute" in methods
 
 
 @pytest.mark.parametrize("service", SERVICES, ids=["the server", "the service"])

@@ -4,7 +4,6 @@ import asyncio
 import gc
 import socket
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 from types import TracebackType
@@ -14,8 +13,10 @@ import grpc
 from loguru import logger
 
 from planning_poker_server.availability import Availability
+from planning_poker_server.clock import Clock, SteadyClock
 from planning_poker_server.eventlog.open import open_log
 from planning_poker_server.eventlog.port import EventLog
+from planning_poker_server.execute import ExecuteService
 from planning_poker_server.grpc_api import SERVICE, PlayService, create_server
 from planning_poker_server.health import Health
 from planning_poker_server.metrics import Metrics
@@ -40,6 +41,7 @@ class RunningServer:
         log: EventLog,
         rooms: Rooms,
         play: PlayService,
+        execute: ExecuteService,
         health: Health,
         server: grpc.aio.Server,
         metrics: Metrics,
@@ -50,6 +52,7 @@ class RunningServer:
         self._log = log
         self._rooms = rooms
         self._play = play
+        self._execute = execute
         self._health = health
         self._server = server
         self._stopping: asyncio.Task[None] | None = None
@@ -78,6 +81,7 @@ class RunningServer:
         self._health.stop_serving()
         order = Random()  # noqa: S311, it spreads load and hides nothing
         saying_goodbye = asyncio.create_task(self._play.drain(grace / 2, order))
+        self._execute.drain()
         await self._server.stop(grace)
         await saying_goodbye
         await self._rooms.close(max(_AT_LEAST_S, until - time.monotonic()))
@@ -103,22 +107,24 @@ class RunningServer:
         await self.stop()
 
 
-async def start_server(settings: Settings) -> RunningServer:
+async def start_server(settings: Settings, clock: Clock | None = None) -> RunningServer:
     """Open the log, bring its schema up to date, bind the address and serve.
 
-    Raises AddressInUse, and what opening the log raises.
+    Every deadline, time-out and grace goes by `clock`. Raises AddressInUse, and
+    what opening the log raises.
     """
     if not settings.server.node_id:
         settings = replace(settings, server=replace(settings.server, node_id=socket.gethostname()))
     log = await open_log(settings.database)
-    now_ms = steady_clock()
+    clock = clock or SteadyClock()
     metrics, availability = Metrics(), Availability()
-    rooms = Rooms(log, settings.room, settings.game, now_ms, metrics, availability)
+    rooms = Rooms(log, settings.room, settings.game, clock, metrics, availability)
     play = PlayService(
-        rooms, settings.server, settings.stream, log.epoch, now_ms, metrics, availability
+        rooms, settings.server, settings.stream, log.epoch, clock, metrics, availability
     )
+    execute = ExecuteService(rooms, settings.server, settings.stream, clock)
     health = Health(["", SERVICE])
-    server = create_server(play, health, settings.server, settings.stream)
+    server = create_server(play, execute, health, settings.server, settings.stream)
     try:
         port = _bind(server, metrics, settings.server)
     except AddressInUse:
@@ -130,7 +136,7 @@ async def start_server(settings: Settings) -> RunningServer:
     # 0.2 s with thousands of streams.
     gc.collect()
     gc.freeze()
-    running = RunningServer(settings, port, log, rooms, play, health, server, metrics)
+    running = RunningServer(settings, port, log, rooms, play, execute, health, server, metrics)
     logger.info("serving on {}", running.address)
     return running
 
@@ -151,16 +157,3 @@ def _bind(server: grpc.aio.Server, metrics: Metrics, settings: ServerSettings) -
 def _address(host: str, port: int) -> str:
     """As gRPC wants it: IPv6 addresses in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _elapsed_ns() -> int:
-    """Of a clock that nobody sets, and that goes on in a sleeping machine where there is one."""
-    if hasattr(time, "CLOCK_BOOTTIME"):
-        return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-    return time.monotonic_ns()
-
-
-def steady_clock() -> Callable[[], int]:
-    """Milliseconds since the epoch that never go back, whatever is done to the system's clock."""
-    offset_ns = time.time_ns() - _elapsed_ns()
-    return lambda: (offset_ns + _elapsed_ns()) // 1_000_000

@@ -44,12 +44,38 @@ class Stream(Protocol):
         """Something may be there to write."""
 
 
+class Asker(Protocol):
+    """Who gives a command: the session of a stream, or a call without one."""
+
+    @property
+    def session_id(self) -> str:
+        """Names it in logs."""
+        ...
+
+    @property
+    def principal(self) -> str:
+        """Who the server takes it for; empty without authentication."""
+        ...
+
+    @property
+    def authority(self) -> str:
+        """Who manages what it creates without a seat."""
+        ...
+
+    def answer(
+        self, serial: int, result: pb.CommandResult, events_through: int, now_ms: int, /
+    ) -> None:
+        """Take the answer to the command of this serial."""
+
+
 class Origin(NamedTuple):
     """Where a ticket's answer goes."""
 
-    stream: Stream
+    asker: Asker
     serial: int
-    attach: bool
+    stream: Stream | None = None
+    """What the command came on; None: on nothing that could follow a game."""
+    attach: bool = False
 
 
 class Audience:
@@ -116,6 +142,8 @@ class Audience:
     def attach_joined(self, origin: Origin, answer: Answer) -> None:
         """Subscribe a stream with the seat that its accepted command took."""
         stream = origin.stream
+        if stream is None:
+            return
         player_id = answer.result.accepted.player_id
         seat_hash = self._room.state.seat_hash(player_id)
         # A repeated answer is given to whoever proved to be its sender; the
@@ -349,20 +377,20 @@ def _is_over(session: Session) -> bool:
 
 
 def answer_all(audience: Audience, answers: Iterable[Answer], now_ms: int) -> None:
-    """Give answers to the streams that asked; a joined stream is attached first."""
+    """Give answers to those who asked; a joined stream is attached first."""
     for answer in answers:
         origin = answer.ticket.origin
         if not isinstance(origin, Origin):
             continue  # the server's own
-        stream = origin.stream
         if origin.attach and answer.result.HasField("accepted"):
             audience.attach_joined(origin, answer)
-        stream.session.answer(origin.serial, answer.result, answer.events_through, now_ms)
-        audience.wake(stream)
-        _log(stream, answer)
+        origin.asker.answer(origin.serial, answer.result, answer.events_through, now_ms)
+        if origin.stream is not None:
+            audience.wake(origin.stream)
+        _log(origin.asker, answer)
 
 
-def _log(stream: Stream, answer: Answer) -> None:
+def _log(asker: Asker, answer: Answer) -> None:
     """One line a command, with what it takes to find it again; never what it said."""
     ticket, result = answer.ticket, answer.result
     command = ticket.command.WhichOneof("body") if isinstance(ticket.command, pb.Command) else ""
@@ -370,7 +398,7 @@ def _log(stream: Stream, answer: Answer) -> None:
     if result.HasField("refusal"):
         outcome = f"refused: {pb.Reason.Name(result.refusal.reason)}"
     logger.bind(
-        session_id=stream.session.session_id,
+        session_id=asker.session_id,
         game_id=result.game_id,
         correlation_id=ticket.correlation_id,
     ).debug("{} {}", command, outcome)

@@ -1,4 +1,4 @@
-"""What can be said of a client's envelope without knowing any game. Pure."""
+"""What can be said of what a client sent without knowing any game. Pure."""
 
 from typing import Final
 
@@ -10,8 +10,21 @@ from planning_poker_model import message_types
 from planning_poker_model.limits import LABEL_VALUE, SEATS_PER_ATTACH
 from planning_poker_server import ids, wire
 from planning_poker_server.domain.refusals import refuse
+from planning_poker_server.seats import hash_of
 
 _MAX_NAME: Final = 64
+_MAX_TRACE: Final = 256
+
+
+def authority_of(principal: str, instance_id: str) -> str:
+    """Who manages what is created without a seat; empty where nobody can prove it.
+
+    As long as nobody has to say who they are, it is whoever knows the secret
+    of the running client: all strangers together own nothing.
+    """
+    if principal or not instance_id:
+        return principal
+    return f"instance:{hash_of(instance_id.encode()).hex()}"
 
 
 def bad_header(envelope: pb.ClientEnvelope) -> pb.Refusal | None:
@@ -54,6 +67,40 @@ def bad_attach(attach: pb.Attach) -> pb.Refusal | None:
     return None
 
 
+def bad_command(
+    command: pb.Command, correlation_id: str | None, game: str | None
+) -> pb.Refusal | None:
+    """Why this command can be taken by no game; None if it can.
+
+    `correlation_id` and `game` are what was read of them: None where that is nothing.
+    """
+    if correlation_id is None:
+        message = "A command needs a UUID as its correlation id."
+        return refuse(pb.REASON_INVALID_CORRELATION_ID, message)
+    if command.WhichOneof("body") is None:
+        return unknown_or_missing(command, "a command's body")
+    return bad_game_id() if game is None else None
+
+
+def bad_execute(request: pb.ExecuteRequest) -> pb.Refusal | None:
+    """Why what comes beside the command cannot be taken; None if it can."""
+    if len(request.instance_id) > _MAX_NAME:
+        message = f"An instance id has at most {_MAX_NAME} characters."
+        return refuse(pb.REASON_INVALID_VALUE, message, field="instance_id")
+    if len(request.traceparent) > _MAX_TRACE:
+        message = f"A trace context has at most {_MAX_TRACE} characters."
+        return refuse(pb.REASON_INVALID_VALUE, message, field="traceparent")
+    return None
+
+
+def game_named(command: pb.Command) -> str | None:
+    """The game's id or join code; "" for one that is to be created; None for neither."""
+    if command.HasField("create_game"):
+        return "" if not command.game_id else None
+    parsed = ids.parse_game(command.game_id)
+    return None if parsed is None else parsed[0] or parsed[1]
+
+
 def no_handler(envelope: pb.ClientEnvelope, payload: str | None) -> pb.Refusal:
     """The refusal of a payload that is missing, unknown or not taken."""
     if payload is None:
@@ -75,9 +122,24 @@ def bad_game_id() -> pb.Refusal:
 
 
 def too_fast(wait_ms: int) -> pb.Refusal:
-    """The refusal of what comes faster than the stream's rate."""
-    message = "Too many commands a second on this stream: wait a moment."
+    """The refusal of what comes faster than the rate of a stream, or of a caller without one."""
+    message = "Too many commands a second: wait a moment."
     return refuse(pb.REASON_TOO_MANY_COMMANDS, message, retry_ms=wait_ms)
+
+
+def too_many_unanswered() -> pb.Refusal:
+    """The refusal of what comes while too much waits for its answer."""
+    message = "Too many commands wait for their answers: wait for some of them."
+    return refuse(pb.REASON_TOO_MANY_UNANSWERED, message, retry_ms=100)
+
+
+def took_too_long() -> pb.Refusal:
+    """What is answered when there is no answer in time; nobody knows yet what it will be."""
+    message = (
+        "The answer took too long. Whether the command had an effect is unknown: "
+        "send it again with the same correlation id."
+    )
+    return refuse(pb.REASON_TIMEOUT, message, definite=False, retry_ms=1_000)
 
 
 def joining(command: pb.Command) -> pb.JoinGame:

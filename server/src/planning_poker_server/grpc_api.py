@@ -1,15 +1,12 @@
-"""The gRPC server: channel arguments, the handler of Play, status mapping, health, reflection."""
+"""The gRPC server: channel arguments, handlers, health, reflection."""
 
 import asyncio
 import secrets
-from collections.abc import Callable
 from importlib.metadata import version
 from random import Random
-from typing import Any, NoReturn
+from typing import Any
 
 import grpc
-from google.protobuf import any_pb2
-from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from loguru import logger
@@ -17,27 +14,33 @@ from loguru import logger
 import planningpoker.v1 as pb
 from planning_poker_server import wire
 from planning_poker_server.availability import Availability
+from planning_poker_server.calls import (
+    NOBODY,
+    RETRY_MS,
+    Context,
+    abort,
+    address_of,
+    draining,
+    incident,
+)
+from planning_poker_server.clock import Clock
 from planning_poker_server.domain.refusals import refuse
+from planning_poker_server.execute import ExecuteService
 from planning_poker_server.health import Health
 from planning_poker_server.metrics import Metrics
 from planning_poker_server.rooms import Rooms
 from planning_poker_server.session import Session
 from planning_poker_server.settings import ServerSettings, StreamSettings
-from planning_poker_server.streams import Context, PlayStream
+from planning_poker_server.streams import PlayStream
 from planningpoker.v1 import service_pb2
 
 # Taken from the contract, since reflection describes only what was imported.
 SERVICE = service_pb2.DESCRIPTOR.services_by_name["PlanningPokerService"].full_name
-_DOMAIN = "planningpoker"
-# Who is asking, as long as nobody has to say.
-_NOBODY = ""
-_CODES = {code.value[0]: code for code in grpc.StatusCode}
 _MAX_METADATA_BYTES = 8 * 1024
 # Two thousand clients come back within two seconds, not within one millisecond.
 _GOODBYE_BATCH = 50
 _GOODBYE_PAUSE_S = 0.05
 _SOONEST_MS = 100
-_RETRY_MS = 1_000
 
 
 def channel_arguments(stream: StreamSettings) -> list[tuple[str, int]]:
@@ -72,14 +75,14 @@ class PlayService:
         server: ServerSettings,
         stream: StreamSettings,
         log_epoch: str,
-        now_ms: Callable[[], int],
+        clock: Clock,
         metrics: Metrics,
         availability: Availability,
     ) -> None:
         self._rooms = rooms
         self._server = server
         self._stream = stream
-        self._now_ms = now_ms
+        self._clock = clock
         self._welcome = _welcome(server, stream, log_epoch)
         self._streams: set[PlayStream] = set()
         self._draining = False
@@ -107,13 +110,13 @@ class PlayService:
             if start:
                 await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))
             for stream in streams[start : start + _GOODBYE_BATCH]:
-                stream.drain(_draining(random.randint(_SOONEST_MS, _RETRY_MS)))
+                stream.drain(draining(random.randint(_SOONEST_MS, RETRY_MS)))
 
     async def play(self, _: Any, context: Context) -> None:
         """The handler of Play; reads and writes the bytes of envelopes."""
         refusal = self._not_admitted()
         if refusal is not None:
-            await _abort(context, refusal)
+            await abort(context, refusal)
         stream = self._open(context)
         self._streams.add(stream)
         with logger.contextualize(session_id=stream.session.session_id):
@@ -121,22 +124,19 @@ class PlayService:
             try:
                 refusal = await stream.run()
             except Exception:
-                # What went wrong is for the log; the client gets a number to ask about.
-                incident = secrets.token_hex(8)
-                logger.exception("a stream failed, incident {}", incident)
-                refusal = refuse(pb.REASON_INTERNAL, f"The server failed (incident {incident}).")
+                refusal = incident("a stream")
             finally:
                 self._streams.discard(stream)
                 logger.debug("stream closed")
             if refusal is not None:
-                await _abort(context, refusal)
+                await abort(context, refusal)
 
     def _not_admitted(self) -> pb.Refusal | None:
         if self._draining:
-            return _draining()
+            return draining()
         if len(self._streams) >= self._server.max_connections:
             message = "The server has as many connections as it takes: try again in a moment."
-            return refuse(pb.REASON_TOO_MANY_CONNECTIONS, message, retry_ms=_RETRY_MS)
+            return refuse(pb.REASON_TOO_MANY_CONNECTIONS, message, retry_ms=RETRY_MS)
         return None
 
     def _open(self, context: Context) -> PlayStream:
@@ -144,33 +144,39 @@ class PlayService:
         welcome = pb.Welcome()
         welcome.CopyFrom(self._welcome)
         welcome.session_id = session_id
+        welcome.principal = principal = NOBODY
         session = Session(
             session_id,
-            _NOBODY,
+            principal,
             welcome,
             self._stream,
             self._server.request_timeout_ms,
-            self._now_ms(),
+            self._clock.now_ms(),
         )
         if self._availability.degraded:
             session.status = self._availability.status
-        peer = context.peer().rpartition(":")[0]
+        peer = address_of(context)
         return PlayStream(
-            session, self._rooms, context, peer, self._now_ms, self._stream.stall_ms, self._metrics
+            session, self._rooms, context, peer, self._clock, self._stream.stall_ms, self._metrics
         )
 
 
 def create_server(
-    play: PlayService, health: Health, server: ServerSettings, stream: StreamSettings
+    play: PlayService,
+    execute: ExecuteService,
+    health: Health,
+    server: ServerSettings,
+    stream: StreamSettings,
 ) -> grpc.aio.Server:
     """A server with all services, not bound to a port yet."""
     aio = grpc.aio.server(options=channel_arguments(stream))
     # Bytes in and out: envelopes are spliced from stored bytes, and one that
     # cannot be decoded is answered by us and not by the library.
-    handler = grpc.stream_stream_rpc_method_handler(play.play)
-    aio.add_generic_rpc_handlers(
-        (grpc.method_handlers_generic_handler(SERVICE, {"Play": handler}),)
-    )
+    handlers = {
+        "Play": grpc.stream_stream_rpc_method_handler(play.play),
+        "Execute": grpc.unary_unary_rpc_method_handler(execute.execute),
+    }
+    aio.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
     health_pb2_grpc.add_HealthServicer_to_server(health, aio)
     if server.reflection:
         names = (SERVICE, "grpc.health.v1.Health", reflection.SERVICE_NAME)
@@ -198,28 +204,3 @@ def _welcome(server: ServerSettings, stream: StreamSettings, log_epoch: str) -> 
         version=wire.PROTOCOL_VERSION,
         limits=limits,
     )
-
-
-def _draining(retry_ms: int = _RETRY_MS) -> pb.Refusal:
-    message = "The server is stopping: connect again in a moment."
-    return refuse(pb.REASON_DRAINING, message, retry_ms=retry_ms)
-
-
-async def _abort(context: Context, refusal: pb.Refusal) -> NoReturn:
-    """End the call with a rich status: code, message, ErrorInfo, RetryInfo."""
-    details = [
-        error_details_pb2.ErrorInfo(
-            reason=pb.Reason.Name(refusal.reason).removeprefix("REASON_"),
-            domain=_DOMAIN,
-            metadata=refusal.details,
-        )
-    ]
-    if refusal.HasField("retry_delay"):
-        details.append(error_details_pb2.RetryInfo(retry_delay=refusal.retry_delay))
-    packed = [any_pb2.Any() for _ in details]
-    for any_, detail in zip(packed, details, strict=True):
-        any_.Pack(detail)
-    status = status_pb2.Status(code=refusal.code, message=refusal.message, details=packed)
-    metadata = (("grpc-status-details-bin", status.SerializeToString()),)
-    await context.abort(_CODES[refusal.code], refusal.message, metadata)
-    raise AssertionError("abort always raises")

@@ -42,8 +42,10 @@ class Bucket:
 class Buckets:
     """A bucket for each key, for the `capacity` keys seen last."""
 
-    def __init__(self, per_minute: int, capacity: int = 10_000) -> None:
+    def __init__(self, per_minute: float, burst: int | None = None, capacity: int = 10_000) -> None:
+        """`burst` at once; by default what a minute allows."""
         self._per_minute = per_minute
+        self._burst = int(per_minute) if burst is None else burst
         self._capacity = capacity
         self._buckets: OrderedDict[str, Bucket] = OrderedDict()
 
@@ -51,12 +53,18 @@ class Buckets:
         """0 if allowed, else how many ms to wait."""
         bucket = self._buckets.get(key)
         if bucket is None:
-            bucket = Bucket(self._per_minute / 60, self._per_minute, now_ms)
+            bucket = Bucket(self._per_minute / 60, self._burst, now_ms)
             self._buckets[key] = bucket
             if len(self._buckets) > self._capacity:
                 self._buckets.popitem(last=False)
         self._buckets.move_to_end(key)
         return bucket.take(now_ms)
+
+    def charge(self, key: str, tokens: int) -> None:
+        """Something under this key cost more than was taken."""
+        bucket = self._buckets.get(key)
+        if bucket is not None:
+            bucket.charge(tokens)
 
     def give_back(self, key: str) -> None:
         """What was allowed last under this key does not count after all."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -12,6 +12,7 @@ import planningpoker.v1 as pb
 from planning_poker_server import ids
 from planning_poker_server.audience import Audience, Stream, answer_all
 from planning_poker_server.availability import Availability
+from planning_poker_server.clock import Clock
 from planning_poker_server.domain.refusals import refuse
 from planning_poker_server.domain.types import Actor, FireTimer, Presence
 from planning_poker_server.eventlog.port import (
@@ -44,20 +45,21 @@ class RoomDriver:
         room: Room,
         log: EventLog,
         settings: RoomSettings,
-        now_ms: Callable[[], int],
+        clock: Clock,
         started_ms: int,
         metrics: Metrics,
         availability: Availability,
     ) -> None:
         self.room = room
         self.closed = False
-        self._audience = Audience(room, settings, now_ms, self._presence_changes, metrics)
+        self._audience = Audience(room, settings, clock.now_ms, self._presence_changes, metrics)
         self._log = log
         self._availability = availability
         self._settings = settings
-        self._now_ms = now_ms
+        self._clock = clock
+        self._now_ms = clock.now_ms
         self._started_ms = started_ms
-        self._last_used_ms = now_ms()
+        self._last_used_ms = clock.now_ms()
         # A game that is only being created has nobody to wait for.
         self._settled_from_ms = self._last_used_ms + (settings.settle_ms if room.head else 0)
         self._recheck_ms: int | None = self._settled_from_ms
@@ -150,12 +152,12 @@ class RoomDriver:
             return
         self._wake.clear()
         due_ms = self._next_due()
-        delay = None if due_ms is None else max(0.0, (due_ms - self._now_ms()) / 1_000)
+        alarm = None if due_ms is None else self._clock.call_at(due_ms, self._wake.set)
         try:
-            async with asyncio.timeout(delay):
-                await self._wake.wait()
-        except TimeoutError:
-            return
+            await self._wake.wait()
+        finally:
+            if alarm is not None:
+                alarm.cancel()
 
     def _next_due(self) -> int | None:
         due = [self._due_ms(timer.due_ms) for timer in self.room.state.timers()]

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from loguru import logger
@@ -10,8 +10,9 @@ from loguru import logger
 import planningpoker.v1 as pb
 from planning_poker_model.limits import PASSCODE_BYTES, GameLimits
 from planning_poker_server import ids
-from planning_poker_server.audience import Origin, Stream
+from planning_poker_server.audience import Asker, Origin, Stream
 from planning_poker_server.availability import Availability
+from planning_poker_server.clock import Clock, sleep_until
 from planning_poker_server.domain.refusals import refuse
 from planning_poker_server.domain.types import Actor
 from planning_poker_server.eventlog.port import (
@@ -30,7 +31,7 @@ from planning_poker_server.session import AttachRequest, CommandRequest
 from planning_poker_server.settings import RoomSettings
 
 _YIELD_S = 0.005
-_POLL_S = 1.0
+_POLL_MS = 1_000
 _LOAD_AHEAD_MS = 2_000
 _LOAD_AT_ONCE = 100
 _RETRY_MS = 1_000
@@ -46,17 +47,18 @@ class Rooms:
         log: EventLog,
         settings: RoomSettings,
         limits: GameLimits,
-        now_ms: Callable[[], int],
+        clock: Clock,
         metrics: Metrics,
         availability: Availability,
     ) -> None:
         self._log = log
         self._settings = settings
         self._limits = limits
-        self._now_ms = now_ms
+        self._clock = clock
         self._metrics = metrics
         self._availability = availability
-        self._started_ms = now_ms()
+        self._now_ms = clock.now_ms
+        self._started_ms = clock.now_ms()
         self._drivers: dict[str, RoomDriver] = {}
         self._loading: dict[tuple[str, bool], asyncio.Task[RoomDriver | pb.Refusal]] = {}
         # Games that could not be loaded: said once, and left alone until
@@ -76,15 +78,8 @@ class Rooms:
 
     def command(self, stream: Stream, peer: str, request: CommandRequest) -> None:
         """Decide a command; the answer goes to the stream's session."""
-        refusal = self._too_often(stream, peer, request.command)
-        if refusal is not None:
-            self._refuse(stream, request, refusal)
-            return
-        driver = self._drivers.get(request.command.game_id)
-        if driver is None or driver.closed or _brings_passcode(request.command):
-            self._spawn(self._command_later(stream, peer, request))
-            return
-        self._submit(driver, stream, request, Actor())
+        origin = Origin(stream.session, request.serial, stream, request.attach)
+        self._command(origin, peer, request)
 
     async def attach(self, stream: Stream, peer: str, request: AttachRequest) -> None:
         """Subscribe the stream, or tell it why not."""
@@ -92,7 +87,7 @@ class Rooms:
         driver = await self._find(attach.game_id)
         proven: bytes | pb.Refusal = b""
         if isinstance(driver, RoomDriver) and attach.passcode:
-            proven = await self._prove(stream, peer, driver, attach.passcode)
+            proven = await self._prove(stream.session, peer, driver, attach.passcode)
             if driver.closed:  # it left memory meanwhile
                 driver = await self._find(attach.game_id)
         refusal = next((r for r in (driver, proven) if isinstance(r, pb.Refusal)), None)
@@ -103,6 +98,10 @@ class Rooms:
         elif isinstance(driver, RoomDriver) and isinstance(proven, bytes):
             driver.attach(stream, request, proven)
             stream.wake()
+
+    def execute(self, asker: Asker, peer: str, request: CommandRequest) -> None:
+        """Decide a command that came without a stream; the answer goes to `asker`."""
+        self._command(Origin(asker, request.serial), peer, request)
 
     def unsubscribe(self, stream: Stream, game_id: str) -> None:
         """The stream follows this game no longer."""
@@ -144,28 +143,39 @@ class Rooms:
     def _room_tasks(self) -> set[asyncio.Task[Any]]:
         return {task for task in self._tasks if task.get_name().startswith("room ")}
 
-    # Commands that need more than a loaded room
+    # Commands
 
-    async def _command_later(self, stream: Stream, peer: str, request: CommandRequest) -> None:
+    def _command(self, origin: Origin, peer: str, request: CommandRequest) -> None:
+        refusal = self._too_often(origin.asker, peer, request.command)
+        if refusal is not None:
+            self._refuse(origin, request, refusal)
+            return
+        driver = self._drivers.get(request.command.game_id)
+        if driver is None or driver.closed or _brings_passcode(request.command):
+            self._spawn(self._command_later(origin, peer, request))
+            return
+        self._submit(driver, origin, request, Actor())
+
+    async def _command_later(self, origin: Origin, peer: str, request: CommandRequest) -> None:
         command = request.command
         create = command.HasField("create_game")
         driver = await self._find(command.game_id, create=create)
         if isinstance(driver, pb.Refusal):
-            self._refuse(stream, request, driver)
+            self._refuse(origin, request, driver)
             return
-        actor = await self._with_passcodes(stream, peer, driver, command)
+        actor = await self._with_passcodes(origin.asker, peer, driver, command)
         if isinstance(actor, pb.Refusal):
-            self._refuse(stream, request, actor)
+            self._refuse(origin, request, actor)
             return
         if driver.closed:  # it left memory meanwhile
             driver = await self._find(command.game_id, create=create)
         if isinstance(driver, pb.Refusal):
-            self._refuse(stream, request, driver)
+            self._refuse(origin, request, driver)
             return
-        self._submit(driver, stream, request, actor)
+        self._submit(driver, origin, request, actor)
 
     async def _with_passcodes(
-        self, stream: Stream, peer: str, driver: RoomDriver, command: pb.Command
+        self, asker: Asker, peer: str, driver: RoomDriver, command: pb.Command
     ) -> Actor | pb.Refusal:
         new = None
         if command.HasField("create_game"):
@@ -176,7 +186,7 @@ class Rooms:
             message = f"A passcode has at most {PASSCODE_BYTES} bytes."
             return refuse(pb.REASON_INVALID_VALUE, message, field="passcode")
         if new:
-            key = f"{stream.session.principal}|{peer}"
+            key = f"{asker.principal}|{peer}"
             wait_ms = self._passcode_hashes.take(key, self._now_ms())
             if wait_ms:
                 message = "Too many passcodes were set: wait before the next one."
@@ -187,19 +197,19 @@ class Rooms:
             except PasscodesBusy:
                 return _busy()
         if command.join_game.passcode:
-            proven = await self._prove(stream, peer, driver, command.join_game.passcode)
+            proven = await self._prove(asker, peer, driver, command.join_game.passcode)
             return proven if isinstance(proven, pb.Refusal) else Actor(proven_passcode=proven)
         return Actor()
 
     async def _prove(
-        self, stream: Stream, peer: str, driver: RoomDriver, passcode: str
+        self, asker: Asker, peer: str, driver: RoomDriver, passcode: str
     ) -> bytes | pb.Refusal:
         """The hash that this passcode matches; empty where it is wrong or none is asked for."""
         sealed = driver.room.state.passcode
         if sealed is None or len(passcode.encode()) > PASSCODE_BYTES:
             return b""
         # Not by game: guessing at many games is as slow as at one.
-        key = f"{stream.session.principal}|{peer}"
+        key = f"{asker.principal}|{peer}"
         now_ms = self._now_ms()
         wait_ms = self._passcode_hashes.take(key, now_ms)
         wait_ms = wait_ms or self._passcode_attempts.take(key, now_ms)
@@ -218,21 +228,20 @@ class Rooms:
         return sealed.hash
 
     def _submit(
-        self, driver: RoomDriver, stream: Stream, request: CommandRequest, proven: Actor
+        self, driver: RoomDriver, origin: Origin, request: CommandRequest, proven: Actor
     ) -> None:
         # A code that was given instead of the id is not part of the command.
         request.command.game_id = driver.room.game_id
         actor = proven._replace(
-            principal=stream.session.authority,
+            principal=origin.asker.authority,
             player_id=request.command.player_id,
             seat_hash=request.seat_hash,
         )
-        origin = Origin(stream, request.serial, request.attach)
         driver.submit(
             Ticket(request.command, actor, request.correlation_id, request.digest, origin)
         )
 
-    def _too_often(self, stream: Stream, peer: str, command: pb.Command) -> pb.Refusal | None:
+    def _too_often(self, asker: Asker, peer: str, command: pb.Command) -> pb.Refusal | None:
         buckets = None
         if command.HasField("create_game"):
             buckets, what = self._creates, "games were created"
@@ -243,16 +252,17 @@ class Rooms:
             buckets, what = self._creates, "passcodes were set"
         if buckets is None:
             return None
-        wait_ms = buckets.take(f"{stream.session.principal}|{peer}", self._now_ms())
+        wait_ms = buckets.take(f"{asker.principal}|{peer}", self._now_ms())
         if not wait_ms:
             return None
         message = f"Too many {what} from here in the last minute: wait a moment."
         return refuse(pb.REASON_TOO_MANY_COMMANDS, message, retry_ms=wait_ms)
 
-    def _refuse(self, stream: Stream, request: CommandRequest, refusal: pb.Refusal) -> None:
+    def _refuse(self, origin: Origin, request: CommandRequest, refusal: pb.Refusal) -> None:
         result = pb.CommandResult(game_id=request.command.game_id, refusal=refusal)
-        stream.session.answer(request.serial, result, 0, self._now_ms())
-        stream.wake()
+        origin.asker.answer(request.serial, result, 0, self._now_ms())
+        if origin.stream is not None:
+            origin.stream.wake()
 
     # Finding and loading
 
@@ -315,7 +325,7 @@ class Rooms:
             room,
             self._log,
             self._settings,
-            self._now_ms,
+            self._clock,
             self._started_ms,
             self._metrics,
             self._availability,
@@ -349,7 +359,7 @@ class Rooms:
             for game_id, _ in due:
                 if game_id not in self._drivers and game_id not in self._unreadable:
                     await self._find(game_id)
-            await asyncio.sleep(_POLL_S)
+            await sleep_until(self._clock, self._now_ms() + _POLL_MS)
 
     async def _probe(self) -> None:
         """See whether the log works again, though nobody may try to change anything now."""

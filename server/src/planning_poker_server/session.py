@@ -16,7 +16,9 @@ from planning_poker_server.answers import Answers
 from planning_poker_server.domain.digest import digest
 from planning_poker_server.domain.refusals import refuse
 from planning_poker_server.envelopes import (
+    authority_of,
     bad_attach,
+    bad_command,
     bad_game_id,
     bad_header,
     bad_hello,
@@ -24,7 +26,8 @@ from planning_poker_server.envelopes import (
     joining,
     no_handler,
     too_fast,
-    unknown_or_missing,
+    too_many_unanswered,
+    took_too_long,
 )
 from planning_poker_server.outbox import AckAhead, Outbox
 from planning_poker_server.ratelimit import Bucket
@@ -39,7 +42,7 @@ _REQUESTED = pb.DETACH_REASON_REQUESTED
 _MAX_WAITING: Final = 128
 
 # Fifty commands of the largest size take half a second to look at.
-_BYTES_PER_TOKEN: Final = 16 * 1024
+BYTES_PER_TOKEN: Final = 16 * 1024
 
 
 class CommandRequest(NamedTuple):
@@ -147,20 +150,14 @@ class Session:
 
     @property
     def authority(self) -> str:
-        """Who manages what this stream creates without a seat; empty where nobody can prove it.
-
-        As long as nobody has to say who they are, it is whoever knows the
-        secret of the running client: all strangers together own nothing.
-        """
-        if self.principal or not self.instance_id:
-            return self.principal
-        return f"instance:{hash_of(self.instance_id.encode()).hex()}"
+        """Who manages what this stream creates without a seat."""
+        return authority_of(self.principal, self.instance_id)
 
     # What the client says
 
     def charge(self, size: int) -> None:
         """A message of so many bytes came, or a snapshot goes: large ones count as several."""
-        self._bucket.charge(size // _BYTES_PER_TOKEN)
+        self._bucket.charge(size // BYTES_PER_TOKEN)
 
     def receive(self, envelope: pb.ClientEnvelope, now_ms: int) -> Sequence[Request]:
         """Take one message; what it asks of others is returned, in order."""
@@ -300,16 +297,11 @@ class Session:
             return too_fast(wait_ms)
         if self._draining is not None:
             return self._draining
-        if correlation_id is None:
-            message = "A command needs a UUID as the correlation id of its envelope."
-            return refuse(pb.REASON_INVALID_CORRELATION_ID, message)
-        if command.WhichOneof("body") is None:
-            return unknown_or_missing(command, "a command's body")
-        if game is None:
-            return bad_game_id()
+        bad = bad_command(command, correlation_id, game)
+        if bad is not None or game is None:
+            return bad
         if self._has_too_many_unanswered(game):
-            message = "Too many commands wait for their answers: wait for some of them."
-            return refuse(pb.REASON_TOO_MANY_UNANSWERED, message, retry_ms=100)
+            return too_many_unanswered()
         if joining(command).attach and self._is_full and game not in self.subscriptions:
             return self._too_many_games()
         if command.player_id:
@@ -522,12 +514,7 @@ class Session:
         for serial, waiting in list(self._unanswered.items()):
             if waiting.deadline_ms > now_ms:
                 return
-            message = (
-                "The answer took too long. Whether the command had an effect is unknown: "
-                "send it again with the same correlation id."
-            )
-            refusal = refuse(pb.REASON_TIMEOUT, message, definite=False, retry_ms=1_000)
-            result = pb.CommandResult(game_id=waiting.game, refusal=refusal)
+            result = pb.CommandResult(game_id=waiting.game, refusal=took_too_long())
             self.answer(serial, result, 0, now_ms)
 
     def _look(self, now_ms: int) -> None:

@@ -12,6 +12,8 @@ class ServerSettings:
     """0: any free port."""
     max_connections: int
     """Streams open at once."""
+    max_calls: int
+    """Calls of Execute without an answer, at once."""
     request_timeout_ms: int
     """Longest time from reading a command to its answer."""
     drain_timeout_ms: int

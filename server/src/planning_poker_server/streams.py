@@ -1,14 +1,14 @@
 """Drives one Session on a grpc.aio stream: one reader, one writer, one alarm."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
-import grpc
 from google.protobuf.message import DecodeError
 from loguru import logger
 
 import planningpoker.v1 as pb
+from planning_poker_server.calls import Context
+from planning_poker_server.clock import Alarm, Clock
 from planning_poker_server.domain.refusals import refuse
 from planning_poker_server.metrics import Metrics
 from planning_poker_server.rooms import Rooms
@@ -21,11 +21,6 @@ from planning_poker_server.session import (
     Session,
 )
 
-# Two clocks are compared, one of them in whole milliseconds.
-_LATE_S: Final = 0.005
-
-Context = grpc.aio.ServicerContext[Any, Any]
-
 
 class PlayStream:
     """One call of Play."""
@@ -36,7 +31,7 @@ class PlayStream:
         rooms: Rooms,
         context: Context,
         peer: str,
-        now_ms: Callable[[], int],
+        clock: Clock,
         stall_ms: int,
         metrics: Metrics,
     ) -> None:
@@ -45,13 +40,14 @@ class PlayStream:
         self._rooms = rooms
         self._context = context
         self._peer = peer
-        self._now_ms = now_ms
+        self._clock = clock
+        self._now_ms = clock.now_ms
         self._wake = asyncio.Event()
         self._drained = asyncio.Event()
         self._half_closed = False
         self._failure: Exception | None = None
-        self._alarm: asyncio.TimerHandle | None = None
-        self._alarm_at = 0.0
+        self._alarm: Alarm | None = None
+        self._alarm_ms = 0
         self._stall_ms = stall_ms
         self._metrics = metrics
         self._task: asyncio.Task[Any] | None = None
@@ -189,13 +185,11 @@ class PlayStream:
         due_ms = self._due_ms()
         if due_ms is None:
             return
-        loop = asyncio.get_running_loop()
-        at = loop.time() + max(0, due_ms - self._now_ms()) / 1_000
-        if self._alarm is not None and self._alarm_at <= at + _LATE_S:
+        if self._alarm is not None and self._alarm_ms <= due_ms:
             return
         if self._alarm is not None:
             self._alarm.cancel()
-        self._alarm, self._alarm_at = loop.call_at(at, self._ring), at
+        self._alarm, self._alarm_ms = self._clock.call_at(due_ms, self._ring), due_ms
 
     def _due_ms(self) -> int | None:
         due_ms = self.session.timer()

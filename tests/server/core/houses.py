@@ -21,7 +21,7 @@ from planning_poker_server.rooms import Rooms
 from planning_poker_server.session import AttachRequest
 from tests.server.core.parts import CODE, GAME_ID, Bench, cid, room_settings, secret_of
 from tests.server.core.scripted import Client
-from tests.server.core.virtual_time import now_ms, quiet
+from tests.server.core.virtual_time import CLOCK, now_ms, quiet
 
 PEER = "ipv4:127.0.0.1"
 
@@ -71,7 +71,7 @@ class House:
         self.log = log
         self.availability = Availability()
         self.rooms = Rooms(
-            log, room_settings(**settings), GameLimits(), now_ms, Metrics(), self.availability
+            log, room_settings(**settings), GameLimits(), CLOCK, Metrics(), self.availability
         )
 
     def client(self) -> Client:

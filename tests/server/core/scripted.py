@@ -26,7 +26,7 @@ from planning_poker_server.session import AttachRequest, CommandRequest
 from planning_poker_server.settings import RoomSettings
 from tests.server.core.desk import Desk
 from tests.server.core.parts import GAME_ID, PRINCIPAL, Bench, creation, room_settings, secret_of
-from tests.server.core.virtual_time import now_ms, quiet
+from tests.server.core.virtual_time import CLOCK, now_ms, quiet
 
 
 class ScriptedLog(MemoryLog):
@@ -143,7 +143,7 @@ class Played:
         self.room.catch_up(log.rows)
         self.availability = Availability()
         self.driver = RoomDriver(
-            self.room, log, settings, now_ms, now_ms(), Metrics(), self.availability
+            self.room, log, settings, CLOCK, now_ms(), Metrics(), self.availability
         )
         self.task = asyncio.get_running_loop().create_task(self.driver.run())
 
@@ -228,7 +228,7 @@ def ticket_of(client: Client, request: CommandRequest) -> Ticket:
     actor = Actor(
         principal=PRINCIPAL, player_id=request.command.player_id, seat_hash=request.seat_hash
     )
-    origin = Origin(client, request.serial, request.attach)
+    origin = Origin(client.session, request.serial, client, request.attach)
     return Ticket(request.command, actor, request.correlation_id, request.digest, origin)
 
 

@@ -78,3 +78,19 @@ def test_only_the_keys_seen_last_are_remembered() -> None:
     buckets.take("new", NOW_MS)  # the longest unseen, "kept", makes room
     assert buckets.take("old", NOW_MS) > 0
     assert buckets.take("kept", NOW_MS) == 0
+
+
+def test_a_key_may_have_less_at_once_than_a_minute_allows() -> None:
+    buckets = Buckets(per_minute=60, burst=2)
+    assert [buckets.take("a", NOW_MS) for _ in range(3)] == [0, 0, 1_000]
+    assert buckets.take("a", NOW_MS + 1_000) == 0
+
+
+def test_what_costs_more_is_charged_to_its_own_key_only() -> None:
+    buckets = Buckets(per_minute=60, burst=3)
+    for key in "ab":
+        assert buckets.take(key, NOW_MS) == 0
+    buckets.charge("a", 2)
+    buckets.charge("unknown", 2)
+    assert buckets.take("a", NOW_MS) > 0
+    assert buckets.take("b", NOW_MS) == 0

@@ -1,5 +1,7 @@
 """A command sent again takes effect once and gets the same answer, to its sender only."""
 
+from dataclasses import replace
+
 import planningpoker.v1 as pb
 from tests.server.core.parts import (
     GAME_ID,
@@ -235,6 +237,8 @@ def test_who_left_is_told_again_that_it_left() -> None:
     asked = ticket(leave, "Bob", cid(1))
     first = bench.say(asked)
     assert is_repeat(bench.say(asked), first)
+    assert is_repeat(bench.reloaded().say(asked), first)
+    assert reason(bench.say(replace(asked, correlation_id=cid(2)))) == "SEAT_NOT_HELD"
 
 
 def test_what_the_server_did_by_itself_is_nobodys_receipt() -> None:
@@ -244,3 +248,10 @@ def test_what_the_server_did_by_itself_is_nobodys_receipt() -> None:
     # The reveal carries Bob's id; Ada sending it again is told nothing.
     result = bench.say(reveal(cid(1)))
     assert reason(result) == "ROUND_CLOSED"
+
+
+def test_whoever_cannot_prove_the_seat_that_was_left_learns_nothing_of_its_leaving() -> None:
+    bench = game("Bob", "Eve")
+    command = pb.Command(game_id=GAME_ID, player_id="p2", leave_game=pb.LeaveGame())
+    bench.do(ticket(command, "Bob", cid(1)))
+    assert reason(bench.say(ticket(command, "Eve", cid(1)))) == "SEAT_NOT_HELD"

@@ -7,10 +7,11 @@ from typing import cast as typed
 import pytest
 
 import planningpoker.v1 as pb
+from planning_poker_server.calls import Context
 from planning_poker_server.domain.refusals import refuse
 from planning_poker_server.metrics import Metrics
 from planning_poker_server.session import Session
-from planning_poker_server.streams import Context, PlayStream
+from planning_poker_server.streams import PlayStream
 from tests.server.core.desk import cast
 from tests.server.core.houses import CountingLog, House, house
 from tests.server.core.parts import (
@@ -22,7 +23,7 @@ from tests.server.core.parts import (
     stream_settings,
 )
 from tests.server.core.scripted import names, versions
-from tests.server.core.virtual_time import in_virtual_time, let_pass, now_ms, quiet
+from tests.server.core.virtual_time import CLOCK, in_virtual_time, let_pass, now_ms, quiet
 
 _EOF = object()
 
@@ -67,7 +68,7 @@ class Call:
         context = typed(Context, self.transport)
         self.metrics = Metrics()
         self.stream = PlayStream(
-            session, rooms.rooms, context, "ipv4:127.0.0.1", now_ms, 60_000, self.metrics
+            session, rooms.rooms, context, "ipv4:127.0.0.1", CLOCK, 60_000, self.metrics
         )
         self.task = asyncio.create_task(self.stream.run())
 

@@ -9,6 +9,8 @@ from planning_poker_server.domain.case import Case
 from planning_poker_server.domain.checks import id_problem, names
 from planning_poker_server.domain.refusals import refuse
 
+_NO_SEAT: Final = bytes(32)
+
 _Policy = Callable[[pb.GameSettings], pb.Permission.ValueType]
 
 
@@ -82,14 +84,12 @@ def _seat_problem(case: Case, body: str) -> pb.Refusal | None:
         return refuse(pb.REASON_SEAT_NOT_HELD, "Join the game first: this needs a seat.")
     if refusal := id_problem(player_id, "player_id", "p"):
         return refusal
+    # Compared whether or not there is such a seat: how long it takes tells nothing.
     expected = case.state.seat_hash(player_id)
-    if (
-        expected
-        and case.actor.player_id == player_id
-        and hmac.compare_digest(expected, case.actor.seat_hash)
-    ):
+    proven = hmac.compare_digest(expected or _NO_SEAT, case.actor.seat_hash)
+    if expected and proven and case.actor.player_id == player_id:
         return None
-    message = "This stream does not hold that seat; attach with its secret, or join."
+    message = "This does not prove that seat; attach with its secret or send it along, or join."
     return refuse(pb.REASON_SEAT_NOT_HELD, message)
 
 

@@ -1,0 +1,62 @@
+"""What the handlers of all calls share: who calls, and how a call ends with a status."""
+
+import secrets
+from typing import Any, NoReturn
+
+import grpc
+from google.protobuf import any_pb2
+from google.rpc import error_details_pb2, status_pb2
+from loguru import logger
+
+import planningpoker.v1 as pb
+from planning_poker_server.domain.refusals import refuse
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+NOBODY = ""
+"""Who is asking, as long as nobody has to say."""
+RETRY_MS = 1_000
+_DOMAIN = "planningpoker"
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+
+def address_of(context: Context) -> str:
+    """Where a call comes from, without the port."""
+    return context.peer().rpartition(":")[0]
+
+
+def draining(retry_ms: int = RETRY_MS) -> pb.Refusal:
+    """The refusal of what comes while the server stops."""
+    message = "The server is stopping: connect again in a moment."
+    return refuse(pb.REASON_DRAINING, message, retry_ms=retry_ms)
+
+
+def incident(what: str) -> pb.Refusal:
+    """The refusal of what met the bug that is being handled.
+
+    What went wrong is for the log; the client gets a number to ask about.
+    """
+    number = secrets.token_hex(8)
+    logger.opt(exception=True, depth=1).error("{} failed, incident {}", what, number)
+    message = f"The server failed (incident {number})."
+    return refuse(pb.REASON_INTERNAL, message, definite=False)
+
+
+async def abort(context: Context, refusal: pb.Refusal) -> NoReturn:
+    """End the call with a rich status: code, message, ErrorInfo, RetryInfo."""
+    details = [
+        error_details_pb2.ErrorInfo(
+            reason=pb.Reason.Name(refusal.reason).removeprefix("REASON_"),
+            domain=_DOMAIN,
+            metadata=refusal.details,
+        )
+    ]
+    if refusal.HasField("retry_delay"):
+        details.append(error_details_pb2.RetryInfo(retry_delay=refusal.retry_delay))
+    packed = [any_pb2.Any() for _ in details]
+    for any_, detail in zip(packed, details, strict=True):
+        any_.Pack(detail)
+    status = status_pb2.Status(code=refusal.code, message=refusal.message, details=packed)
+    metadata = (("grpc-status-details-bin", status.SerializeToString()),)
+    await context.abort(_CODES[refusal.code], refusal.message, metadata)
+    raise AssertionError("abort always raises")
