@@ -48,6 +48,8 @@ class Person:
     dial: Callable[[], Wire | None]
     """None while nobody answers."""
     label: render.Label
+    left_out: Sequence[str] = ()
+    """Names of messages that are not shown."""
     faults: Faults = field(default_factory=Faults)
     wire: Wire | None = None
     forgotten: Wire | None = None
@@ -87,6 +89,13 @@ class Person:
         if self.wire is not None:
             self.wire.cut()
         self.lose(now, Loss("The wire was cut.", retryable=True))
+
+    def quit(self, now: float) -> None:
+        """Its user closes it without leaving the game."""
+        if self.wire is not None:
+            self.wire.cut()
+            self.wire = None
+        self._tell(self.connection.close(now), now)
 
     def cut_unseen(self, now: float) -> None:
         self.forgotten = self.wire
@@ -159,8 +168,7 @@ class Person:
             self.connection.hold(game_id, player_id)
 
     def _see(self, way: str, envelope: pb.ClientEnvelope | pb.ServerEnvelope) -> None:
-        # Who is present is told at times of its own, and not in every run alike.
-        if envelope.WhichOneof("payload") != "presence_delta":
+        if envelope.WhichOneof("payload") not in self.left_out:
             space = "" if way.startswith("'") else " "
             self.seen.append(f"{self.name}{space}{way} {render.payload(envelope, self.label)}")
 

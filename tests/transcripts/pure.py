@@ -3,16 +3,31 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn, cast
+from random import Random
+from typing import Any, Final, NoReturn, cast
 
 import planningpoker.v1 as pb
+from planning_poker_server.availability import Availability
 from planning_poker_server.eventlog.memory import MemoryLog
 from planning_poker_server.grpc_api import PlayService
+from planning_poker_server.metrics import Metrics
 from planning_poker_server.rooms import Rooms
 from planning_poker_server.settings import Settings
 from planning_poker_server.streams import Context
 from tests.integration.harness import FaultyLog
 from tests.server.core.virtual_time import now_ms, quiet
+
+_DRAIN_S: Final = 5.0
+
+
+class NoChance(Random):
+    """Leaves the order as it is, and takes the most there is."""
+
+    def shuffle(self, x: Any) -> None:
+        return
+
+    def randint(self, a: int, b: int) -> int:
+        return b
 
 
 class _Aborted(Exception):
@@ -81,10 +96,17 @@ class PureHouse:
         self._serve()
 
     def _serve(self) -> None:
-        settings = self._settings
-        self._rooms = Rooms(self._log, settings.room, settings.game, now_ms)
+        settings, log = self._settings, self._log
+        metrics, availability = Metrics(), Availability()
+        self._rooms = Rooms(log, settings.room, settings.game, now_ms, metrics, availability)
         self._play: PlayService | None = PlayService(
-            self._rooms, settings.server, settings.stream, self._log.epoch, now_ms
+            self._rooms,
+            settings.server,
+            settings.stream,
+            log.epoch,
+            now_ms,
+            metrics,
+            availability,
         )
 
     def now(self) -> float:
@@ -108,7 +130,7 @@ class PureHouse:
 
     async def drain(self) -> None:
         if self._play is not None:
-            self._play.drain()
+            await self._play.drain(_DRAIN_S, NoChance())
             self._play = None
             await self._rooms.close()
 

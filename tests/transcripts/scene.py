@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 FOLDER: Final = Path(__file__).parent
 INDENT: Final = "    "
-_HEAD: Final = re.compile(r"(played by|seated|settings): (.*)")
+_HEAD: Final = re.compile(r"(played by|seated|settings|left out): (.*)")
 
 
 @dataclass
@@ -29,6 +29,11 @@ class Scene:
     @property
     def backends(self) -> list[str]:
         return _listed(self.head.get("played by", ""))
+
+    @property
+    def left_out(self) -> list[str]:
+        """Names of messages that are not shown."""
+        return _listed(self.head.get("left out", ""))
 
     @property
     def settings(self) -> dict[str, dict[str, int]]:

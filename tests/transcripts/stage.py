@@ -14,6 +14,8 @@ from tests.transcripts.person import Person, Wire
 from tests.transcripts.render import short
 from tests.transcripts.scene import Said, Scene, is_action
 
+# Who is present is told at times of its own, and not in every run alike.
+_NEVER_SHOWN: Final = ("presence_delta",)
 _A_MOMENT: Final = 1e-6  # clocks are floats
 _COMMAND: Final = re.compile(r"(\w+): (\w+)(.*?)(?: as (#[\w-]+))?")
 
@@ -61,9 +63,11 @@ class Stage:
         self._serial = 0
         self._began = 0.0
         self._seen: list[_Seen] = []
+        self._left_out: list[str] = []
 
     async def play(self, scene: Scene) -> Sequence[Said]:
         """Everything at the margin, with what was seen below each action."""
+        self._left_out = [*_NEVER_SHOWN, *scene.left_out]
         await self._prepare(scene.players)
         said = []
         for line in scene.lines:
@@ -136,7 +140,9 @@ class Stage:
     def _person(self, name: str) -> Person:
         person = self._people.get(name)
         if person is None:
-            person = self._people[name] = Person(name, self._house.dial, self._label)
+            person = self._people[name] = Person(
+                name, self._house.dial, self._label, self._left_out
+            )
             person.open(self._house.now())
         return person
 
@@ -179,6 +185,9 @@ class Stage:
     async def _cut(self, name: str) -> None:
         self._person(name).cut(self._house.now())
 
+    async def _quit(self, name: str) -> None:
+        self._person(name).quit(self._house.now())
+
     async def _cut_unseen(self, name: str) -> None:
         self._person(name).cut_unseen(self._house.now())
 
@@ -201,6 +210,7 @@ class Stage:
         r"([\d.]+) (ms|s) pass(?:es)?": _time_passes,
         r"(\w+)'s connection is cut": _cut,
         r"(\w+)'s connection is cut, and the server does not notice": _cut_unseen,
+        r"(\w+)'s program ends": _quit,
         r"nothing reaches (\w+) any more": lambda self, name: self._fault(name, "deaf"),
         r"the next events to (\w+) are lost": lambda self, name: self._fault(name, "loses_events"),
         r"(\w+)'s acknowledgements are lost": lambda self, name: self._fault(name, "loses_acks"),
