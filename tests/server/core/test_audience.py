@@ -437,7 +437,7 @@ async def _history(steps: list[tuple[str, int, set[str]]]) -> None:
         elif step == "unsubscribe":
             played.driver.unsubscribe(stream)
             if GAME_ID in stream.session.subscriptions:
-                stream.session._followed.remove(GAME_ID)  # noqa: SLF001
+                stream.session._followed.remove(GAME_ID)
         elif step == "kick" and "p2" in played.room.state.view.players:
             await played.say(manager, remove("p2"), cid(100 + number))
         elif step == "reset" and "p3" in played.room.state.view.players:
