@@ -22,6 +22,8 @@ class Followed:
         self.outboxes: dict[str, Outbox] = {}
         self.failed: list[Dropped] = []
         """Subscriptions to be detached, since they cannot go on."""
+        self.redelivered = 0
+        """How often something that was not acknowledged was sent again."""
         self._ready: dict[str, None] = {}
         self._look_ms: int | None = None
         """Not after the first subscription wants a tick; too early costs one look."""
@@ -83,6 +85,7 @@ class Followed:
         for game_id, outbox in self.outboxes.items():
             if outbox.tick(now_ms, heard_ms, quiet=quiet):
                 self._ready[game_id] = None
+                self.redelivered += 1
             elif outbox.given_up:
                 self._fail(game_id, pb.DETACH_REASON_UNACKNOWLEDGED)
             self._look_at(outbox)

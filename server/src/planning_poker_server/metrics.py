@@ -15,7 +15,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._stop: list[Callable[[], None]] = []
         self.redeliveries = self._counter(
-            "redeliveries", "Event batches and snapshots sent again, since nobody acknowledged them"
+            "redeliveries", "How often a subscription was sent again what it had not acknowledged"
         )
         self.detached = Counter(
             "detached",

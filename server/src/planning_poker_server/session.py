@@ -431,6 +431,11 @@ class Session:
         """
         return not (self._unanswered or self._answers.ready or self._followed.ready)
 
+    def take_redelivered(self) -> int:
+        """How often something was sent again since this was asked."""
+        count, self._followed.redelivered = self._followed.redelivered, 0
+        return count
+
     # Time
 
     def timer(self) -> int | None:

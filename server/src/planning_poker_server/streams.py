@@ -203,6 +203,7 @@ class PlayStream:
         self._alarm = None
         now_ms = self._now_ms()
         self.session.tick(now_ms)
+        self._metrics.redeliveries.inc(self.session.take_redelivered())
         self._drop()
         since_ms = self._writing_since_ms
         if since_ms is not None and now_ms >= since_ms + self._stall_ms and self._task is not None:

@@ -363,8 +363,26 @@ async def test_what_nobody_acknowledges_is_given_up_counted_and_resumed() -> Non
     told = call.told()
     assert names(told)[-1] == "detached"
     assert told[-1].detached.next_step == pb.NEXT_STEP_RESUME
+    sample = call.metrics.registry.get_sample_value
+    assert sample("planning_poker_redeliveries_total") == 0, "it has shown no life"
     labels = {"reason": "UNACKNOWLEDGED"}
     count = call.metrics.registry.get_sample_value("planning_poker_detached_total", labels)
     assert count == 1
+    await call.end()
+    await rooms.rooms.close()
+
+
+@in_virtual_time
+async def test_what_is_sent_again_is_counted() -> None:
+    rooms = await house(game("Bob"))
+    call = Call(rooms)
+    call.hello()
+    call.attach()
+    await let_pass(1_000)
+    call.send(pb.ClientEnvelope(ping=pb.Ping()))
+    await let_pass(4_000)
+    again = [envelope.event_batch for envelope in call.told() if envelope.HasField("event_batch")]
+    assert [batch.attempt for batch in again] == [2]
+    assert call.metrics.registry.get_sample_value("planning_poker_redeliveries_total") == 1
     await call.end()
     await rooms.rooms.close()
