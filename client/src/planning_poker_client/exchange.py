@@ -1,7 +1,6 @@
 """Between the coroutines of a client's user and its connection: who waits for what."""
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypedDict
 from uuid import uuid4
@@ -10,21 +9,31 @@ from weakref import WeakSet
 import grpc
 
 import planningpoker.v1 as pb
+from planning_poker_client import logs
 from planning_poker_client.changes import Item, Receipt
 from planning_poker_client.connection import Connection
-from planning_poker_client.errors import ConnectionLost, ConnectionProblem, PokerError
+from planning_poker_client.errors import (
+    ConnectionLost,
+    ConnectionProblem,
+    PokerError,
+)
 from planning_poker_client.ids import correlation_id
 from planning_poker_client.inbox import Inbox
-from planning_poker_client.notices import Ended, Notice, Resuming, Settled, StateChanged, Told
+from planning_poker_client.notices import (
+    Ended,
+    Notice,
+    Resuming,
+    Settled,
+    StateChanged,
+    Told,
+)
 from planning_poker_client.options import ClientOptions
 from planning_poker_client.states import (
     Connected,
-    Connecting,
     ConnectionState,
     Failed,
-    Reconnecting,
 )
-from planning_poker_client.transport import LOG, Transport
+from planning_poker_client.transport import Transport
 from planning_poker_client.watch import States
 
 
@@ -196,39 +205,30 @@ class Exchange:
                 for follower in self._followers.get(game_id, ()):
                     follower.told(items)
             case Ended(game_id, error):
-                LOG.info("game %s is followed no longer: %s", game_id, error)
-                for follower in self._followers.get(game_id, ()):
-                    follower.ended(error)
-                if self.inbox(game_id) is None:
-                    self._followers.pop(game_id, None)
+                self._ended(game_id, error)
             case Resuming(game_id, reason):
-                LOG.info("game %s is asked for again: %s", game_id, reason)
+                logs.resuming(game_id, reason)
             case StateChanged(state, error):
-                self._log(self._told, state)
-                self._told = state
-                for states in tuple(self._states):
-                    states.push(state)
-                if isinstance(state, Connected | Failed):
-                    self._opened(error)
+                self._became(state, error)
+
+    def _ended(self, game_id: str, error: PokerError) -> None:
+        logs.ended(game_id, error)
+        for follower in self._followers.get(game_id, ()):
+            follower.ended(error)
+        if self.inbox(game_id) is None:
+            self._followers.pop(game_id, None)
+
+    def _became(self, state: ConnectionState, error: ConnectionProblem | None) -> None:
+        logs.state_changed(self._target, self._told, state)
+        self._told = state
+        for states in tuple(self._states):
+            states.push(state)
+        if isinstance(state, Connected | Failed):
+            self._opened(error)
 
     def _opened(self, error: ConnectionProblem | None) -> None:
         if self._opening is not None and not self._opening.done():
             self._opening.set_result(error)
-
-    def _log(self, before: ConnectionState, state: ConnectionState) -> None:
-        match state:
-            case Connecting():
-                LOG.debug("connecting to %s", self._target)
-            case Connected():
-                LOG.info("connected to %s", self._target)
-            case Reconnecting(attempt, _, reason):
-                # One warning a loss, however many attempts follow.
-                level = logging.WARNING if isinstance(before, Connected) else logging.DEBUG
-                LOG.log(level, "connection lost, attempt %d follows: %s", attempt, reason)
-            case Failed(reason):
-                LOG.warning("connection given up: %s", reason)
-            case _:
-                LOG.info("disconnected from %s", self._target)
 
 
 def _id(request_id: str | None, scope: Sequence[str]) -> str:

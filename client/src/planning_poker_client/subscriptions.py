@@ -2,8 +2,6 @@
 
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from typing import Final
-from uuid import UUID, uuid5
 
 import planningpoker.v1 as pb
 from planning_poker_client.answers import own_vote
@@ -12,11 +10,7 @@ from planning_poker_client.errors import CommandRefused, GameDetached
 from planning_poker_client.inbox import AckPace, HeldSeat, Inbox
 from planning_poker_client.inflight import InFlight, Request
 from planning_poker_client.notices import Ended, Notice, Resuming, Settled, Told
-
-_IDS: Final = UUID("6f0c5a52-6f0e-5a5b-9b57-0f1b8f0f6b1d")
-_RESUMES: Final = 20  # in a row and in vain: about a minute
-_PAUSE: Final = 0.1
-_LONGEST_PAUSE: Final = 4.0
+from planning_poker_client.resumes import Resumes
 
 
 class Subscriptions:
@@ -32,11 +26,8 @@ class Subscriptions:
         self.detaches: deque[pb.Detach] = deque()
         """To be sent."""
         self._requests = requests
-        self._instance_id = instance_id
-        self._resume_within = resume_within
+        self._resumes = Resumes(requests, instance_id, resume_within)
         self._holders: dict[str, Counter[str]] = {}
-        self._resumes: Counter[str] = Counter()
-        self._serial = 0
 
     # What the client wants
 
@@ -63,14 +54,14 @@ class Subscriptions:
         if self.tidy(game_id) or player_id in holders:
             return
         if inbox.seats.pop(player_id, None) is not None:
-            self._ask(game_id, now)
+            self._resumes.ask(game_id, now)
 
     def given_up(self, request: Request, now: float) -> None:
         """Nobody waits for this request any more; it is in flight no longer."""
         self.tidy(request.attached)
         if request.sent and not request.is_command and request.game in self.games:
             # With which seats the game is attached now, only another Attach can settle.
-            self._ask(request.game, now)
+            self._resumes.ask(request.game, now)
 
     def tidy(self, game_id: str) -> bool:
         """Detach a game that nobody follows or is about to; True if that was so."""
@@ -87,10 +78,7 @@ class Subscriptions:
     def _drop(self, game_id: str) -> None:
         del self.games[game_id]
         self._holders.pop(game_id, None)
-        self._resumes.pop(game_id, None)
-        for request in self._requests:
-            if request.resumes and request.game == game_id:
-                self._requests.pop(request.correlation_id)
+        self._resumes.drop(game_id)
 
     def clear(self) -> None:
         """Follow nothing any more."""
@@ -139,45 +127,26 @@ class Subscriptions:
     def stream_lost(self) -> None:
         """What was asked on the old stream to go on there is void."""
         self.detaches.clear()
-        self._resumes.clear()
-        for request in self._requests:
-            if request.resumes:
-                self._requests.pop(request.correlation_id)
+        self._resumes.stream_lost()
 
     def resume_all(self, now: float, *, same_log: bool) -> None:
         """On a new stream: every game goes on; without `same_log`, from a snapshot."""
         for game_id, inbox in self.games.items():
             if not same_log:
                 inbox.distrust()
-            self._ask(game_id, now)
+            self._resumes.ask(game_id, now)
 
     def resume(
         self, game_id: str, now: float, reason: str, retry_after: float = 0.0
     ) -> Sequence[Notice]:
         """Ask for what is missing: at once, then less and less often, then the game ends here."""
-        if any(request.resumes and request.game == game_id for request in self._requests):
+        if self._resumes.is_asked(game_id):
             return ()
-        tries = self._resumes[game_id]
-        self._resumes[game_id] += 1
-        if tries >= _RESUMES:
-            self._drop(game_id)
-            error = GameDetached(
-                f"The game could not be followed any more: {reason}.", "LOST", retryable=True
-            )
-            return (Ended(game_id, error),)
-        pause = min(_LONGEST_PAUSE, _PAUSE * 2.0**tries) if tries else 0.0
-        self._ask(game_id, now, max(pause, retry_after))
-        return (Resuming(game_id, reason),)
-
-    def _ask(self, game_id: str, now: float, pause: float = 0.0) -> None:
-        self._serial += 1
-        correlation_id = str(uuid5(_IDS, f"{self._instance_id}/{self._serial}"))
-        attach = pb.Attach(game_id=game_id)
-        not_before = now + pause
-        deadline = not_before + self._resume_within
-        self._requests.add(
-            Request(correlation_id, attach, deadline, resumes=True, not_before=not_before)
-        )
+        if self._resumes.again(game_id, now, retry_after):
+            return (Resuming(game_id, reason),)
+        self._drop(game_id)
+        message = f"The game could not be followed any more: {reason}."
+        return (Ended(game_id, GameDetached(message, "LOST", retryable=True)),)
 
     # What the server says
 
@@ -217,7 +186,7 @@ class Subscriptions:
             else:
                 inbox.seats.pop(seat.player_id, None)
         if attached.HasField("snapshot") or attached.head_version <= inbox.view.version:
-            self._resumes.pop(attached.game_id, None)
+            self._resumes.went_on(attached.game_id)
         if request.resumes:
             return ()
         receipt = Receipt(
@@ -293,7 +262,7 @@ class Subscriptions:
         received = inbox.receive(batch, now, self.pace)
         notices: list[Notice] = []
         if received.items:
-            self._resumes.pop(batch.game_id, None)
+            self._resumes.went_on(batch.game_id)
             notices.append(Told(batch.game_id, received.items))
         if received.gap:
             notices.extend(self.resume(batch.game_id, now, "an event is missing"))

@@ -6,7 +6,6 @@ and randomness enter the connection here.
 """
 
 import asyncio
-import logging
 import random
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -16,12 +15,11 @@ import grpc.aio
 
 import planningpoker.v1 as pb
 from planning_poker_client.connection import Connection
+from planning_poker_client.logs import LOG
 from planning_poker_client.notices import Hangup, Loss, Notice
 from planning_poker_client.options import ClientOptions
 from planning_poker_client.states import Connected
 from planningpoker.v1.service_pb2_grpc import PlanningPokerServiceStub
-
-LOG: Final = logging.getLogger("planning_poker_client")
 
 # Statuses of a stream that another one would only repeat.
 _FINAL: Final = frozenset(

@@ -1,0 +1,42 @@
+"""What is logged of a connection: one warning at a loss, one line at the return, no cards."""
+
+import logging
+from typing import Final
+
+from planning_poker_client.errors import PokerError
+from planning_poker_client.states import (
+    Connected,
+    Connecting,
+    ConnectionState,
+    Failed,
+    Reconnecting,
+)
+
+LOG: Final = logging.getLogger("planning_poker_client")
+
+
+def state_changed(target: str, before: ConnectionState, state: ConnectionState) -> None:
+    """The connection is in another state."""
+    match state:
+        case Connecting():
+            LOG.debug("connecting to %s", target)
+        case Connected():
+            LOG.info("connected to %s", target)
+        case Reconnecting(attempt, _, reason):
+            # One warning a loss, however many attempts follow.
+            level = logging.WARNING if isinstance(before, Connected) else logging.DEBUG
+            LOG.log(level, "connection lost, attempt %d follows: %s", attempt, reason)
+        case Failed(reason):
+            LOG.warning("connection given up: %s", reason)
+        case _:
+            LOG.info("disconnected from %s", target)
+
+
+def resuming(game_id: str, reason: str) -> None:
+    """Something of a game is missing."""
+    LOG.info("game %s is asked for again: %s", game_id, reason)
+
+
+def ended(game_id: str, error: PokerError) -> None:
+    """Nothing more comes of a game."""
+    LOG.info("game %s is followed no longer: %s", game_id, error)
