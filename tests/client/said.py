@@ -143,5 +143,28 @@ def voted(version: int, player_id: str = "p1", round_id: str = "r1") -> pb.GameE
     return event(version, vote_submitted=vote)
 
 
+def retracted(version: int, player_id: str = "p1", round_id: str = "r1") -> pb.GameEvent:
+    vote = pb.VoteRetracted(round_id=round_id, player_id=player_id)
+    return event(version, vote_retracted=vote)
+
+
+def renamed(version: int, name: str, player_id: str = "p1") -> pb.GameEvent:
+    player = pb.Player(player_id=player_id, display_name=name, role=pb.PLAYER_ROLE_VOTER)
+    return event(version, player_updated=pb.PlayerUpdated(player=player))
+
+
+def revealed(version: int, round_id: str = "r1") -> pb.GameEvent:
+    closed = pb.Round(
+        round_id=round_id, status=pb.ROUND_STATUS_REVEALED, number=1, voted_player_ids=["p2"]
+    )
+    return event(version, votes_revealed=pb.VotesRevealed(round=closed))
+
+
+def caused(correlation_id: str, event_: pb.GameEvent) -> pb.GameEvent:
+    """The same event, by this command."""
+    event_.correlation_id = correlation_id
+    return event_
+
+
 def ended(version: int) -> pb.GameEvent:
     return event(version, game_ended=pb.GameEnded())

@@ -21,6 +21,8 @@ from planning_poker_client import (
     Receipt,
     Reconnecting,
     Resynced,
+    RolledBack,
+    ShownView,
 )
 
 
@@ -57,6 +59,8 @@ async def tell(game: Game) -> AsyncIterator[str]:
                 yield f"round {round_.number}"
             case Change(name=name, actor_id=actor_id):
                 yield f"{name} by {actor_id}"
+            case RolledBack(name=name, error=error):
+                yield f"no {name}: {error}"
 
 
 async def watch(client: PokerClient) -> None:
@@ -68,6 +72,12 @@ async def watch(client: PokerClient) -> None:
                 print("attempt", attempt, "because", reason)
             case Failed(reason=reason):
                 print("given up:", reason)
+
+
+def table(game: Game) -> str:
+    view: ShownView = game.view
+    waiting = ", ".join(command.name for command in view.pending)
+    return f"{view.display_name}{' (old)' if view.stale else ''} {waiting} {game.seat.card}"
 
 
 async def vote(game: Game, card: str, webhook_id: str) -> Receipt | None:

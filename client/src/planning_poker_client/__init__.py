@@ -8,7 +8,7 @@ async with PokerClient("localhost:50051") as client:
         ...
 """
 
-from planning_poker_client.changes import Change, EventBody, Item, Receipt, Resynced
+from planning_poker_client.changes import Change, EventBody, Item, Receipt, Resynced, RolledBack
 from planning_poker_client.client import PokerClient
 from planning_poker_client.errors import (
     ClientClosed,
@@ -27,6 +27,7 @@ from planning_poker_client.errors import (
 from planning_poker_client.exchange import CallOptions
 from planning_poker_client.game import Game
 from planning_poker_client.options import ClientOptions
+from planning_poker_client.pending import PendingCommand, ShownView
 from planning_poker_client.states import (
     Connected,
     Connecting,
@@ -62,11 +63,14 @@ __all__ = [
     "NoRound",
     "NotSent",
     "OutcomeUnknown",
+    "PendingCommand",
     "PokerClient",
     "PokerError",
     "Receipt",
     "Reconnecting",
     "Resynced",
+    "RolledBack",
+    "ShownView",
     "States",
     "WaitTimeout",
 ]

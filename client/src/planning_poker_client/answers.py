@@ -2,7 +2,7 @@
 
 import planningpoker.v1 as pb
 from planning_poker_client.changes import Receipt
-from planning_poker_client.errors import CommandRefused, OutcomeUnknown, PokerError
+from planning_poker_client.errors import CommandRefused, NotSent, OutcomeUnknown, PokerError
 from planning_poker_client.inflight import Request
 
 
@@ -26,6 +26,18 @@ def refusal_of(request: Request, refusal: pb.Refusal) -> PokerError:
         return CommandRefused(refusal)
     retry_after = refusal.retry_delay.ToTimedelta()
     return OutcomeUnknown(refusal.message, request.correlation_id, retry_after)
+
+
+def error_of(request: Request, error: PokerError) -> PokerError:
+    """The error of a request that is given up: `error`, unless the server may have it already."""
+    if not request.ever_sent:
+        return error
+    what = "whether the command had an effect" if request.is_command else "the outcome"
+    message = f"The server did not answer: {what} is unknown."
+    unknown = OutcomeUnknown(message, request.correlation_id)
+    if not isinstance(error, NotSent):
+        unknown.__cause__ = error
+    return unknown
 
 
 def own_vote(request: Request, receipt: Receipt) -> pb.SeatState | None:

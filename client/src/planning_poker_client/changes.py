@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import TypeAlias, cast
 
 import planningpoker.v1 as pb
+from planning_poker_client.errors import PokerError
 
 EventBody: TypeAlias = (
     pb.GameCreated
@@ -75,7 +76,23 @@ class Resynced:
     """The version of the view that replaced it; lower where the server's log was restored."""
 
 
-Item: TypeAlias = Change | Resynced
+@dataclass(frozen=True, slots=True)
+class RolledBack:
+    """What the own seat asked for and the view showed already was not to be; the view is right."""
+
+    correlation_id: str
+    """Of the command."""
+    name: str
+    """What it was: "submit_vote", "retract_vote" or "update_player"."""
+    error: PokerError
+    """Why, as it is raised where the command was awaited."""
+
+    def __repr__(self) -> str:
+        # A refusal's message may name the card.
+        return f"RolledBack({self.correlation_id!r}, {self.name!r}, {type(self.error).__name__})"
+
+
+Item: TypeAlias = Change | Resynced | RolledBack
 
 
 @dataclass(frozen=True, slots=True)

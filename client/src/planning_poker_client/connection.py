@@ -9,14 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import planningpoker.v1 as pb
-from planning_poker_client.answers import receipt_of, refusal_of
-from planning_poker_client.errors import (
-    ClientClosed,
-    ConnectionLost,
-    NotSent,
-    OutcomeUnknown,
-    PokerError,
-)
+from planning_poker_client.answers import error_of, receipt_of, refusal_of
+from planning_poker_client.errors import ClientClosed, ConnectionLost, NotSent, PokerError
 from planning_poker_client.heartbeat import Heartbeat
 from planning_poker_client.inbox import AckPace, Inbox
 from planning_poker_client.inflight import InFlight, Request
@@ -100,8 +94,10 @@ class Connection:
         self._games.stream_lost()
 
     def _end_all(self, error: PokerError, now: float) -> Sequence[Notice]:
-        settled = [self._give_up(request, error, now) for request in self._requests]
-        return [*settled, *(Ended(game_id, error) for game_id in self.games)]
+        notices: list[Notice] = []
+        for request in self._requests:
+            notices.extend(self._give_up(request, error, now))
+        return [*notices, *(Ended(game_id, error) for game_id in self.games)]
 
     # What its user asks
 
@@ -109,7 +105,9 @@ class Connection:
         self, command: pb.Command, correlation_id: str, now: float, timeout: float | None = None
     ) -> None:
         """Send a command; Settled follows. Raises PokerError where it cannot be sent."""
-        self._add(Request(correlation_id, command, self._deadline(now, timeout)))
+        request = Request(correlation_id, command, self._deadline(now, timeout))
+        if self._add(request):
+            self._games.asked(request)
 
     def attach(
         self, attach: pb.Attach, correlation_id: str, now: float, timeout: float | None = None
@@ -138,14 +136,15 @@ class Connection:
         """Nobody waits for this answer any more."""
         request = self._requests.pop(correlation_id)
         if request is not None:
+            self._games.failed(request, None)
             self._games.given_up(request, now)
 
-    def _add(self, request: Request) -> None:
+    def _add(self, request: Request) -> bool:
         if isinstance(self.state, Failed):
             raise ConnectionLost(self.state.reason, retryable=True)
         if isinstance(self.state, Disconnected):
             raise ClientClosed("The client is not open: use it inside `async with`.")
-        self._requests.add(request)
+        return self._requests.add(request)
 
     def _deadline(self, now: float, timeout: float | None) -> float:
         return now + (self._options.command_timeout if timeout is None else timeout)
@@ -212,20 +211,15 @@ class Connection:
         if request.resumes:
             self._requests.pop(request.correlation_id)
             return self._games.resume(request.game, now, "the server did not answer")
-        return (self._give_up(request, NotSent("There was no time left to send it."), now),)
+        return self._give_up(request, NotSent("There was no time left to send it."), now)
 
-    def _give_up(self, request: Request, error: PokerError, now: float) -> Settled:
-        """Its outcome is `error`, unless the server may have it already."""
+    def _give_up(self, request: Request, given: PokerError, now: float) -> Sequence[Notice]:
+        """Its outcome is `given`, unless the server may have it already."""
         self._requests.pop(request.correlation_id)
+        error = error_of(request, given)
+        undone = self._games.failed(request, error)
         self._games.given_up(request, now)
-        if not request.ever_sent:
-            return Settled(request.correlation_id, error)
-        what = "whether the command had an effect" if request.is_command else "the outcome"
-        message = f"The server did not answer: {what} is unknown."
-        unknown = OutcomeUnknown(message, request.correlation_id)
-        if not isinstance(error, NotSent):
-            unknown.__cause__ = error
-        return Settled(request.correlation_id, unknown)
+        return (*undone, Settled(request.correlation_id, error))
 
     # What the server says
 
@@ -285,15 +279,21 @@ class Connection:
     ) -> Sequence[Notice]:
         if request is None:
             return ()
-        self._requests.pop(request.correlation_id)
         if not result.HasField("accepted"):
-            if request.resumes:
-                return self._games.resume(request.game, now, "the server refused it")
-            self._games.tidy(request.attached)
-            return (Settled(request.correlation_id, refusal_of(request, result.refusal)),)
+            return self._refused(result.refusal, request, now)
+        self._requests.pop(request.correlation_id)
         receipt = receipt_of(request.correlation_id, result)
         self._games.accepted(request, receipt)
         return (Settled(request.correlation_id, receipt),)
+
+    def _refused(self, refusal: pb.Refusal, request: Request, now: float) -> Sequence[Notice]:
+        self._requests.pop(request.correlation_id)
+        if request.resumes:
+            return self._games.resume(request.game, now, "the server refused it")
+        error = refusal_of(request, refusal)
+        undone = self._games.failed(request, error)
+        self._games.tidy(request.attached)
+        return (*undone, Settled(request.correlation_id, error))
 
 
 def _first(*times: float | None) -> float | None:

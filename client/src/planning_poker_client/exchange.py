@@ -26,6 +26,7 @@ from planning_poker_client.notices import (
     Settled,
     StateChanged,
     Told,
+    Undone,
 )
 from planning_poker_client.options import ClientOptions
 from planning_poker_client.states import (
@@ -204,6 +205,10 @@ class Exchange:
             case Told(game_id, items):
                 for follower in self._followers.get(game_id, ()):
                     follower.told(items)
+            case Undone(game_id, player_id, item):
+                for follower in self._followers.get(game_id, ()):
+                    if follower.player_id == player_id:
+                        follower.told((item,))
             case Ended(game_id, error):
                 self._ended(game_id, error)
             case Resuming(game_id, reason):

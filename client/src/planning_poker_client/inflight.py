@@ -41,6 +41,11 @@ class Request:
         return isinstance(self.payload, pb.Command)
 
     @property
+    def actor(self) -> str:
+        """The seat that gives a command; empty for an Attach."""
+        return self.payload.player_id if isinstance(self.payload, pb.Command) else ""
+
+    @property
     def seat_secret(self) -> bytes:
         """Of the seat that creating or joining takes; else empty."""
         if isinstance(self.payload, pb.Attach):
@@ -92,8 +97,8 @@ class InFlight:
             request.sent = False
         self._waiting = dict(self._requests)
 
-    def add(self, request: Request) -> None:
-        """Take a request that is to be sent; one in flight with the same id must be the same.
+    def add(self, request: Request) -> bool:
+        """Take a request that is to be sent; False: the same is in flight already.
 
         Raises NotSent when too many wait, CommandRefused for what the server would refuse.
         """
@@ -101,7 +106,7 @@ class InFlight:
         if known is not None:
             if known.payload != request.payload:
                 raise CommandRefused(_reused())
-            return
+            return False
         if len(self._requests) >= self._max_waiting and not request.resumes:
             message = f"{self._max_waiting} requests wait for their answers: wait for some of them."
             raise NotSent(message)
@@ -110,6 +115,7 @@ class InFlight:
             raise CommandRefused(_too_large(largest))
         self._requests[request.correlation_id] = request
         self._waiting[request.correlation_id] = request
+        return True
 
     def pop(self, correlation_id: str) -> Request | None:
         """The request, which was answered or given up and is in flight no more."""

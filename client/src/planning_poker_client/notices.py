@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
-from planning_poker_client.changes import Item, Receipt
+from planning_poker_client.changes import Item, Receipt, RolledBack
 from planning_poker_client.errors import ConnectionProblem, PokerError
 from planning_poker_client.states import ConnectionState
 
@@ -40,6 +40,14 @@ class Told(NamedTuple):
     items: Sequence[Item]
 
 
+class Undone(NamedTuple):
+    """The view of a seat is without something that it showed before it was confirmed."""
+
+    game_id: str
+    player_id: str
+    item: RolledBack
+
+
 class Ended(NamedTuple):
     """Nothing more comes of a game, because of `error`."""
 
@@ -60,4 +68,4 @@ class Hangup(NamedTuple):
     loss: Loss
 
 
-Notice: TypeAlias = StateChanged | Settled | Told | Ended | Resuming | Hangup
+Notice: TypeAlias = StateChanged | Settled | Told | Undone | Ended | Resuming | Hangup

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 
 import planningpoker.v1 as pb
 from planning_poker_client.answers import own_vote
-from planning_poker_client.changes import Receipt
-from planning_poker_client.errors import CommandRefused, GameDetached
+from planning_poker_client.changes import Receipt, RolledBack
+from planning_poker_client.errors import CommandRefused, GameDetached, PokerError
 from planning_poker_client.inbox import AckPace, HeldSeat, Inbox
 from planning_poker_client.inflight import InFlight, Request
-from planning_poker_client.notices import Ended, Notice, Resuming, Settled, Told
+from planning_poker_client.notices import Ended, Notice, Resuming, Settled, Told, Undone
 from planning_poker_client.resumes import Resumes
 
 
@@ -76,14 +76,16 @@ class Subscriptions:
         return True
 
     def _drop(self, game_id: str) -> None:
-        del self.games[game_id]
+        inbox = self.games.pop(game_id)
+        inbox.lapse()
+        inbox.pending.clear()
         self._holders.pop(game_id, None)
         self._resumes.drop(game_id)
 
     def clear(self) -> None:
         """Follow nothing any more."""
-        self.games.clear()
-        self._holders.clear()
+        for game_id in tuple(self.games):
+            self._drop(game_id)
 
     # What is sent
 
@@ -128,6 +130,8 @@ class Subscriptions:
         """What was asked on the old stream to go on there is void."""
         self.detaches.clear()
         self._resumes.stream_lost()
+        for inbox in self.games.values():
+            inbox.lapse()
 
     def resume_all(self, now: float, *, same_log: bool) -> None:
         """On a new stream: every game goes on; without `same_log`, from a snapshot."""
@@ -140,6 +144,7 @@ class Subscriptions:
         self, game_id: str, now: float, reason: str, retry_after: float = 0.0
     ) -> Sequence[Notice]:
         """Ask for what is missing: at once, then less and less often, then the game ends here."""
+        self.games[game_id].lapse()
         if self._resumes.is_asked(game_id):
             return ()
         if self._resumes.again(game_id, now, retry_after):
@@ -147,6 +152,23 @@ class Subscriptions:
         self._drop(game_id)
         message = f"The game could not be followed any more: {reason}."
         return (Ended(game_id, GameDetached(message, "LOST", retryable=True)),)
+
+    # The seats' commands
+
+    def asked(self, request: Request) -> None:
+        """A command was given: its seat shows what it hopes for."""
+        inbox = self.games.get(request.game)
+        if inbox is not None and isinstance(request.payload, pb.Command):
+            inbox.pending.add(request.correlation_id, request.payload)
+
+    def failed(self, request: Request, error: PokerError | None) -> Sequence[Notice]:
+        """A command was refused or given up; without an error, by who gave it."""
+        inbox = self.games.get(request.game)
+        shown = inbox.pending.drop(request.correlation_id) if inbox is not None else None
+        if shown is None or error is None:
+            return ()
+        item = RolledBack(request.correlation_id, shown.name, error)
+        return (Undone(request.game, request.actor, item),)
 
     # What the server says
 
@@ -208,6 +230,7 @@ class Subscriptions:
         own = own_vote(request, receipt)
         if own is not None:
             inbox.seat_state(own)
+        inbox.pending.accepted(request.correlation_id, receipt.version, inbox.view.version)
 
     def seat_state(self, state: pb.SeatState) -> Sequence[Notice]:
         """What only the holder of a seat is told."""

@@ -22,6 +22,7 @@ class Changes:
 
     def __init__(self, version: int, limit: int) -> None:
         self._version = version
+        self._newest = version
         self._limit = limit
         self._queue: deque[Item] = deque()
         self._filled = asyncio.Event()
@@ -40,7 +41,7 @@ class Changes:
             self._filled.clear()
             await self._filled.wait()
         item = self._queue.popleft()
-        self._version = _version(item)
+        self._version = _version(item, self._version)
         return item
 
     def push(self, items: Iterable[Item]) -> None:
@@ -48,9 +49,10 @@ class Changes:
         if self._ended:
             return
         for item in items:
+            self._newest = _version(item, self._newest)
             if len(self._queue) >= self._limit:
                 self._queue.clear()
-                item = Resynced(self._version, _version(item))  # noqa: PLW2901
+                item = Resynced(self._version, self._newest)  # noqa: PLW2901
             self._queue.append(item)
         self._filled.set()
 
@@ -91,5 +93,8 @@ class States:
             self._filled.set()
 
 
-def _version(item: Item) -> int:
-    return item.version if isinstance(item, Change) else item.to_version
+def _version(item: Item, before: int) -> int:
+    """The version of the view behind `item`, which was at `before` ahead of it."""
+    if isinstance(item, Change):
+        return item.version
+    return item.to_version if isinstance(item, Resynced) else before

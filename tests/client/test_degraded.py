@@ -1,0 +1,112 @@
+"""Hopes that fail, reports, losses and a service that is not at its best, over real gRPC."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from planning_poker_client import (
+    CommandRefused,
+    Game,
+    PendingCommand,
+    PokerClient,
+    RolledBack,
+    ShownView,
+)
+from tests.client import said
+from tests.client.fake_server import Script, Stream, serving
+
+
+async def seated(stream: Stream) -> None:
+    """Take Ada in; round r1 is open, at version 3."""
+    await stream.expect("hello")
+    await stream.say(said.welcome())
+    create = await stream.expect("command")
+    await stream.say(
+        said.attached(create.correlation_id, said.game(2), "p1"),
+        said.batch(said.round_started(3)),
+        said.accepted(create.correlation_id, 3, player_id="p1"),
+    )
+
+
+def script(*parts: Callable[[Stream], Awaitable[None]]) -> Script:
+    async def run(stream: Stream) -> None:
+        for part in parts:
+            await part(stream)
+
+    return run
+
+
+async def stay(stream: Stream) -> None:
+    await stream.until_closed()
+
+
+async def refuse(stream: Stream) -> None:
+    command = await stream.expect("command")
+    await stream.say(said.refused(command.correlation_id, said.ROUND_CLOSED))
+
+
+async def create(client: PokerClient) -> Game:
+    game = await client.create_game("Sprint 12", player="Ada")
+    await game.wait_for(lambda view: view.version == 3, timeout=5)
+    return game
+
+
+# Hopes
+
+
+async def test_a_vote_shows_before_its_answer_and_its_refusal_is_seen_in_both_places() -> None:
+    shown = asyncio.Event()
+
+    async def refuse_when_seen(stream: Stream) -> None:
+        await shown.wait()
+        await refuse(stream)
+
+    async with (
+        serving(script(seated, refuse_when_seen, stay)) as server,
+        PokerClient(server.address) as client,
+    ):
+        game = await create(client)
+        watcher = Game(client._exchange, game._inbox)
+        changes, others = game.changes(), watcher.changes()
+        voting = asyncio.create_task(game.vote("8"))
+        await asyncio.sleep(0)
+        view: ShownView = game.view
+        assert view.has_voted("p1")
+        (pending,) = view.pending
+        assert (pending, game.pending) == (
+            PendingCommand(pending.correlation_id, "submit_vote"),
+            (pending,),
+        )
+        assert game.seat.card == "8"
+        assert not view.stale
+        shown.set()
+        with pytest.raises(CommandRefused) as refused:
+            await voting
+        assert not game.view.has_voted("p1")
+        assert (game.pending, game.seat.card) == ((), "")
+        expected = RolledBack(pending.correlation_id, "submit_vote", refused.value)
+        assert await anext(changes) == expected
+        assert not others._queue
+
+
+async def test_waiting_for_the_view_looks_at_what_is_confirmed() -> None:
+    async def accept(stream: Stream) -> None:
+        vote = await stream.expect("command")
+        await stream.say(said.accepted(vote.correlation_id, 4))
+        await confirm.wait()
+        await stream.say(said.batch(said.caused(vote.correlation_id, said.voted(4))))
+
+    confirm = asyncio.Event()
+    async with (
+        serving(script(seated, accept, stay)) as server,
+        PokerClient(server.address) as client,
+    ):
+        game = await create(client)
+        await game.vote("8")
+        assert game.view.has_voted("p1")
+        with pytest.raises(TimeoutError):
+            await game.wait_for(lambda view: view.has_voted("p1"), timeout=0.01)
+        confirm.set()
+        await game.wait_for(lambda view: view.has_voted("p1"), timeout=5)
+        assert game.pending == ()
