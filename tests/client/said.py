@@ -77,6 +77,17 @@ ROUND_CLOSED = pb.Refusal(
 )
 
 
+def report(version: int, *, final: bool, acknowledged: str = "") -> pb.DeliveryReport:
+    """Who has a critical event: these seats have it, p2 is away."""
+    return pb.DeliveryReport(
+        game_id=GAME,
+        version=version,
+        acknowledged_player_ids=acknowledged.split(),
+        absent_player_ids=["p2"],
+        final=final,
+    )
+
+
 def batch(*events: pb.GameEvent) -> pb.ServerEnvelope:
     """A run of events."""
     first = events[0].version if events else 0

@@ -3,11 +3,16 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import grpc
 import pytest
 
 from planning_poker_client import (
+    ClientClosed,
+    ClientOptions,
     CommandRefused,
+    DeliveryReport,
     Game,
+    NotReported,
     PendingCommand,
     PokerClient,
     RolledBack,
@@ -15,6 +20,9 @@ from planning_poker_client import (
 )
 from tests.client import said
 from tests.client.fake_server import Script, Stream, serving
+from tests.client.table_server import TableServer
+
+FAST = ClientOptions(backoff_first=0.01)
 
 
 async def seated(stream: Stream) -> None:
@@ -29,12 +37,24 @@ async def seated(stream: Stream) -> None:
     )
 
 
+async def resumed(stream: Stream, head: int = 3) -> None:
+    """Take Ada back."""
+    await stream.expect("hello")
+    await stream.say(said.welcome())
+    attach = await stream.expect("attach")
+    await stream.say(said.attached(attach.correlation_id, None, "p1", head=head))
+
+
 def script(*parts: Callable[[Stream], Awaitable[None]]) -> Script:
     async def run(stream: Stream) -> None:
         for part in parts:
             await part(stream)
 
     return run
+
+
+async def cut(stream: Stream) -> None:
+    await stream.abort(grpc.StatusCode.UNAVAILABLE)
 
 
 async def stay(stream: Stream) -> None:
@@ -110,3 +130,67 @@ async def test_waiting_for_the_view_looks_at_what_is_confirmed() -> None:
         confirm.set()
         await game.wait_for(lambda view: view.has_voted("p1"), timeout=5)
         assert game.pending == ()
+
+
+# Reports
+
+
+async def test_the_final_report_is_waited_for_across_a_lost_connection() -> None:
+    async def reveal(stream: Stream) -> None:
+        command = await stream.expect("command")
+        id_ = command.correlation_id
+        await stream.say(
+            said.batch(said.caused(id_, said.revealed(4))),
+            said.accepted(id_, 4),
+            said.envelope(id_, delivery_report=said.report(4, final=False)),
+        )
+        await interim.wait()
+
+    async def back(stream: Stream) -> None:
+        await stream.expect("hello")
+        await stream.say(said.welcome())
+        attach = await stream.expect("attach")
+        attached = said.attached(attach.correlation_id, None, "p1", head=4)
+        report = said.report(4, final=True, acknowledged="p1")
+        attached.attached.last_report.CopyFrom(report)
+        await stream.say(attached)
+
+    interim = asyncio.Event()
+    async with (
+        serving(script(seated, reveal, cut), script(back, stay)) as server,
+        PokerClient(server.address, options=FAST) as client,
+    ):
+        game = await create(client)
+        receipt = await game.reveal()
+        waiting = asyncio.create_task(receipt.delivered())
+        interim.set()
+        expected = DeliveryReport(4, frozenset({"p1"}), frozenset(), frozenset({"p2"}), True)
+        async with asyncio.timeout(5):
+            assert await waiting == expected
+        assert game.last_report == expected
+
+
+async def test_a_command_without_a_critical_event_has_no_report() -> None:
+    async with serving(TableServer()) as server, PokerClient(server.address) as client:
+        game = await client.create_game("Sprint 12", player="Ada")
+        await game.start_round()
+        receipt = await game.retract()
+        with pytest.raises(NotReported, match="retract vote"):
+            await receipt.delivered()
+
+
+async def test_closing_ends_who_waits_for_a_report() -> None:
+    async def reveal(stream: Stream) -> None:
+        command = await stream.expect("command")
+        await stream.say(said.accepted(command.correlation_id, 4))
+
+    async with serving(script(seated, reveal, stay)) as server:
+        async with PokerClient(server.address) as client:
+            game = await create(client)
+            receipt = await game.reveal()
+            waiting = asyncio.create_task(receipt.delivered())
+            await asyncio.sleep(0)
+        with pytest.raises(ClientClosed):
+            await waiting
+        with pytest.raises(ClientClosed):
+            await receipt.delivered()

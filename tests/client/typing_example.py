@@ -12,6 +12,7 @@ from planning_poker_client import (
     ClientOptions,
     CommandRefused,
     Connected,
+    DeliveryReport,
     Failed,
     Game,
     GameView,
@@ -23,6 +24,7 @@ from planning_poker_client import (
     Resynced,
     RolledBack,
     ShownView,
+    WaitTimeout,
 )
 
 
@@ -72,6 +74,16 @@ async def watch(client: PokerClient) -> None:
                 print("attempt", attempt, "because", reason)
             case Failed(reason=reason):
                 print("given up:", reason)
+
+
+async def reveal(game: Game) -> frozenset[str]:
+    receipt = await game.reveal()
+    try:
+        report: DeliveryReport = await receipt.delivered(timeout=30)
+    except WaitTimeout:
+        interim = game.last_report
+        return interim.pending if interim is not None else frozenset()
+    return report.pending | report.absent
 
 
 def table(game: Game) -> str:

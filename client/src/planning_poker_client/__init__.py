@@ -19,6 +19,7 @@ from planning_poker_client.errors import (
     GameDetached,
     GameOver,
     NoRound,
+    NotReported,
     NotSent,
     OutcomeUnknown,
     PokerError,
@@ -28,6 +29,7 @@ from planning_poker_client.exchange import CallOptions
 from planning_poker_client.game import Game
 from planning_poker_client.options import ClientOptions
 from planning_poker_client.pending import PendingCommand, ShownView
+from planning_poker_client.reports import DeliveryReport
 from planning_poker_client.states import (
     Connected,
     Connecting,
@@ -52,6 +54,7 @@ __all__ = [
     "ConnectionLost",
     "ConnectionProblem",
     "ConnectionState",
+    "DeliveryReport",
     "Disconnected",
     "EventBody",
     "Failed",
@@ -61,6 +64,7 @@ __all__ = [
     "GameView",
     "Item",
     "NoRound",
+    "NotReported",
     "NotSent",
     "OutcomeUnknown",
     "PendingCommand",

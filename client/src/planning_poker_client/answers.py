@@ -6,8 +6,8 @@ from planning_poker_client.errors import CommandRefused, NotSent, OutcomeUnknown
 from planning_poker_client.inflight import Request
 
 
-def receipt_of(correlation_id: str, result: pb.CommandResult) -> Receipt:
-    """The receipt that an accepting result stands for."""
+def receipt_of(correlation_id: str, result: pb.CommandResult, command: str = "") -> Receipt:
+    """The receipt that an accepting result stands for; `command` is its name."""
     accepted = result.accepted
     return Receipt(
         correlation_id=correlation_id,
@@ -17,6 +17,7 @@ def receipt_of(correlation_id: str, result: pb.CommandResult) -> Receipt:
         player_id=accepted.player_id,
         story_ids=tuple(accepted.story_ids),
         round_id=accepted.round_id,
+        command=command,
     )
 
 

@@ -248,6 +248,9 @@ class Connection:
                 return self._games.seat_state(envelope.seat_state)
             case "presence_delta":
                 return self._games.presence_delta(envelope.presence_delta)
+            case "delivery_report":
+                report = envelope.delivery_report
+                return self._games.delivery_report(report, envelope.correlation_id)
             case "pong":
                 return self._games.pong(envelope.pong, now)
             case _:
@@ -282,7 +285,7 @@ class Connection:
         if not result.HasField("accepted"):
             return self._refused(result.refusal, request, now)
         self._requests.pop(request.correlation_id)
-        receipt = receipt_of(request.correlation_id, result)
+        receipt = receipt_of(request.correlation_id, result, request.name)
         self._games.accepted(request, receipt)
         return (Settled(request.correlation_id, receipt),)
 

@@ -107,6 +107,10 @@ class NotSent(PokerError):
     retryable = True
 
 
+class NotReported(PokerError):
+    """A delivery report was asked for where none is made: the command caused no critical event."""
+
+
 class NoRound(PokerError):
     """A command about a round was given before any round was started."""
 

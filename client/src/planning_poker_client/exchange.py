@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol, TypedDict
 from uuid import uuid4
 from weakref import WeakSet
@@ -12,9 +13,12 @@ import planningpoker.v1 as pb
 from planning_poker_client import logs
 from planning_poker_client.changes import Item, Receipt
 from planning_poker_client.connection import Connection
+from planning_poker_client.deliveries import Deliveries
 from planning_poker_client.errors import (
+    ClientClosed,
     ConnectionLost,
     ConnectionProblem,
+    GameDetached,
     PokerError,
 )
 from planning_poker_client.ids import correlation_id
@@ -22,6 +26,7 @@ from planning_poker_client.inbox import Inbox
 from planning_poker_client.notices import (
     Ended,
     Notice,
+    Reported,
     Resuming,
     Settled,
     StateChanged,
@@ -29,9 +34,11 @@ from planning_poker_client.notices import (
     Undone,
 )
 from planning_poker_client.options import ClientOptions
+from planning_poker_client.reports import Reports
 from planning_poker_client.states import (
     Connected,
     ConnectionState,
+    Disconnected,
     Failed,
 )
 from planning_poker_client.transport import Transport
@@ -80,6 +87,7 @@ class Exchange:
         self._followers: dict[str, list[Follower]] = {}
         self._told = self._connection.state
         self._states: WeakSet[States] = WeakSet()
+        self._deliveries = Deliveries(self._reports, self._no_reports, options.report_timeout)
         self._opening: asyncio.Future[ConnectionProblem | None] | None = None
 
     @property
@@ -150,7 +158,7 @@ class Exchange:
             raise
         if isinstance(outcome, PokerError):
             raise outcome
-        return outcome
+        return replace(outcome, delivers=self._deliveries)
 
     def _abandon(self, id_: str, answer: asyncio.Future[Receipt | PokerError]) -> None:
         """Who asked was cancelled; what the answer brings must not stay behind."""
@@ -188,7 +196,18 @@ class Exchange:
         if not followers:
             del self._followers[follower.game_id]
         self._connection.release(follower.game_id, follower.player_id, self._transport.now())
+        if self.inbox(follower.game_id) is None:
+            gone = GameDetached("This game was detached.", "REQUESTED")
+            self._deliveries.ended(follower.game_id, gone)
         self._transport.poke()
+
+    def _reports(self, game_id: str) -> Reports | None:
+        inbox = self.inbox(game_id)
+        return inbox.reports if inbox is not None else None
+
+    def _no_reports(self) -> PokerError | None:
+        closed = isinstance(self.state, Disconnected)
+        return ClientClosed("The client is closed.") if closed else self.problem
 
     # What happened
 
@@ -209,6 +228,8 @@ class Exchange:
                 for follower in self._followers.get(game_id, ()):
                     if follower.player_id == player_id:
                         follower.told((item,))
+            case Reported(game_id):
+                self._deliveries.reported(game_id)
             case Ended(game_id, error):
                 self._ended(game_id, error)
             case Resuming(game_id, reason):
@@ -218,6 +239,7 @@ class Exchange:
 
     def _ended(self, game_id: str, error: PokerError) -> None:
         logs.ended(game_id, error)
+        self._deliveries.ended(game_id, error)
         for follower in self._followers.get(game_id, ()):
             follower.ended(error)
         if self.inbox(game_id) is None:

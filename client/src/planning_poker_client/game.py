@@ -19,6 +19,7 @@ from planning_poker_client.errors import (
 from planning_poker_client.exchange import CallOptions, Exchange
 from planning_poker_client.inbox import Inbox
 from planning_poker_client.pending import PendingCommand, ShownView
+from planning_poker_client.reports import DeliveryReport
 from planning_poker_client.watch import Changes
 from planning_poker_model.view import GameView
 
@@ -67,6 +68,11 @@ class Game(GameCommands):
     def pending(self) -> tuple[PendingCommand, ...]:
         """The commands of this seat that are not confirmed yet, in the order they were given."""
         return self._inbox.pending.of(self.player_id)
+
+    @property
+    def last_report(self) -> DeliveryReport | None:
+        """Who has the last critical event, as far as this client was told; None: it was not."""
+        return self._inbox.reports.last
 
     @property
     def join_code(self) -> str:

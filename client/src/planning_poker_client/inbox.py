@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 import planningpoker.v1 as pb
 from planning_poker_client.changes import Change, Item, Resynced
 from planning_poker_client.pending import Pending, ShownView
+from planning_poker_client.reports import Reports
 from planning_poker_model.view import CRITICAL_EVENTS
 
 
@@ -50,6 +51,7 @@ class Inbox:
         self.view = ShownView.from_game(snapshot)
         """What is confirmed; `pending` has what goes on top of it."""
         self.pending = Pending()
+        self.reports = Reports()
         self.seats: dict[str, HeldSeat] = {}
         """The seats held here, by player id."""
         self.passcode = ""

@@ -41,6 +41,13 @@ class Request:
         return isinstance(self.payload, pb.Command)
 
     @property
+    def name(self) -> str:
+        """What is asked for: "submit_vote"; empty for an Attach."""
+        if isinstance(self.payload, pb.Attach):
+            return ""
+        return self.payload.WhichOneof("body") or ""
+
+    @property
     def actor(self) -> str:
         """The seat that gives a command; empty for an Attach."""
         return self.payload.player_id if isinstance(self.payload, pb.Command) else ""

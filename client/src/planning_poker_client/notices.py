@@ -48,6 +48,12 @@ class Undone(NamedTuple):
     item: RolledBack
 
 
+class Reported(NamedTuple):
+    """There is another delivery report of a game."""
+
+    game_id: str
+
+
 class Ended(NamedTuple):
     """Nothing more comes of a game, because of `error`."""
 
@@ -68,4 +74,4 @@ class Hangup(NamedTuple):
     loss: Loss
 
 
-Notice: TypeAlias = StateChanged | Settled | Told | Undone | Ended | Resuming | Hangup
+Notice: TypeAlias = StateChanged | Settled | Told | Undone | Reported | Ended | Resuming | Hangup

@@ -13,6 +13,9 @@ class ClientOptions:
     """Longest time from opening a stream to the server's Welcome."""
     command_timeout: float = 20.0
     """Longest time from a call to its answer, unless the call says otherwise."""
+    report_timeout: float = 60.0
+    """Longest time that `receipt.delivered()` waits, unless the call says otherwise; the server
+    tries to deliver for about 35 s."""
     close_timeout: float = 1.0
     """Longest time that closing waits for the last acknowledgements to leave."""
     backoff_first: float = 0.1

@@ -9,7 +9,8 @@ from planning_poker_client.changes import Receipt, RolledBack
 from planning_poker_client.errors import CommandRefused, GameDetached, PokerError
 from planning_poker_client.inbox import AckPace, HeldSeat, Inbox
 from planning_poker_client.inflight import InFlight, Request
-from planning_poker_client.notices import Ended, Notice, Resuming, Settled, Told, Undone
+from planning_poker_client.notices import Ended, Notice, Reported, Resuming, Settled, Told, Undone
+from planning_poker_client.reports import report_of
 from planning_poker_client.resumes import Resumes
 
 
@@ -138,6 +139,7 @@ class Subscriptions:
         for game_id, inbox in self.games.items():
             if not same_log:
                 inbox.distrust()
+                inbox.reports.clear()
             self._resumes.ask(game_id, now)
 
     def resume(
@@ -187,6 +189,8 @@ class Subscriptions:
             inbox = self.games[game_id] = Inbox(attached.snapshot)
         items = inbox.attached(attached, sent.after_version if sent else 0, now, self.pace)
         notices: list[Notice] = [Told(game_id, items)] if items else []
+        if attached.HasField("last_report"):
+            notices.extend(self.delivery_report(attached.last_report, ""))
         if request is not None and request.is_command:
             request.attached = game_id
         elif request is not None:
@@ -245,6 +249,14 @@ class Subscriptions:
         if inbox is not None:
             inbox.presence(delta)
         return ()
+
+    def delivery_report(self, report: pb.DeliveryReport, correlation_id: str) -> Sequence[Notice]:
+        """Who has a critical event; without `correlation_id` where its cause is not named."""
+        inbox = self.games.get(report.game_id)
+        if inbox is None:
+            return ()
+        inbox.reports.take(report_of(report), correlation_id)
+        return (Reported(report.game_id),)
 
     def detached(
         self, detached: pb.Detached, request: Request | None, now: float
