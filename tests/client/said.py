@@ -77,6 +77,21 @@ ROUND_CLOSED = pb.Refusal(
 )
 
 
+def status(
+    state: pb.ServiceState.ValueType,
+    fallback: pb.Fallback.ValueType = pb.FALLBACK_UNSPECIFIED,
+    retry_ms: int = 0,
+) -> pb.ServerEnvelope:
+    """The server tells how well it works."""
+    told = pb.ServiceStatus(state=state, message="The log is away.", fallback=fallback)
+    told.retry_delay.FromMilliseconds(retry_ms)
+    return envelope(service_status=told)
+
+
+READ_ONLY = status(pb.SERVICE_STATE_DEGRADED, pb.FALLBACK_READ_ONLY_MODE, 1_000)
+AVAILABLE = status(pb.SERVICE_STATE_AVAILABLE)
+
+
 def report(version: int, *, final: bool, acknowledged: str = "") -> pb.DeliveryReport:
     """Who has a critical event: these seats have it, p2 is away."""
     return pb.DeliveryReport(

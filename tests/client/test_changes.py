@@ -8,7 +8,8 @@ import pytest
 import planningpoker.v1 as pb
 from planning_poker_client.changes import Change, Item, Resynced, RolledBack
 from planning_poker_client.errors import ConnectionLost, PokerError
-from planning_poker_client.watch import Changes
+from planning_poker_client.service import Available, Unavailable
+from planning_poker_client.watch import Changes, Services
 from tests.client import said
 
 
@@ -65,6 +66,13 @@ async def test_what_is_rolled_back_stands_between_the_changes_and_is_no_version(
     changes.push([change(5), change(6), rolled_back])
     changes.end()
     assert await rest(changes) == [Resynced(4, 6)]
+
+
+async def test_a_watched_service_begins_with_now_and_ends_behind_the_last_word() -> None:
+    services = Services(Available())
+    services.push(Unavailable("Closed."), last=True)
+    services.push(Available())
+    assert [state async for state in services] == [Available(), Unavailable("Closed.")]
 
 
 async def test_an_error_comes_behind_what_was_queued_and_stays() -> None:

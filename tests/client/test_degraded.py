@@ -1,22 +1,27 @@
 """Hopes that fail, reports, losses and a service that is not at its best, over real gRPC."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 
 import grpc
 import pytest
 
 from planning_poker_client import (
+    Available,
     ClientClosed,
     ClientOptions,
     CommandRefused,
+    Degraded,
     DeliveryReport,
+    Fallback,
     Game,
     NotReported,
     PendingCommand,
     PokerClient,
     RolledBack,
     ShownView,
+    Unavailable,
 )
 from tests.client import said
 from tests.client.fake_server import Script, Stream, serving
@@ -194,3 +199,43 @@ async def test_closing_ends_who_waits_for_a_report() -> None:
             await waiting
         with pytest.raises(ClientClosed):
             await receipt.delivered()
+
+
+# Services
+
+
+async def test_who_watches_the_service_sees_it_come_and_go_and_each_is_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def degrade(stream: Stream) -> None:
+        await stream.say(said.READ_ONLY, said.READ_ONLY, said.AVAILABLE)
+        await seen.wait()
+
+    seen = asyncio.Event()
+    scripts = (script(seated, degrade, cut), script(resumed, stay))
+    caplog.set_level(logging.INFO, "planning_poker_client")
+    async with serving(*scripts) as server:
+        async with PokerClient(server.address, options=FAST) as client:
+            services = client.services()
+            game = await create(client)
+            async with asyncio.timeout(5):
+                assert await anext(services) == Available()
+                read_only = Degraded("The log is away.", Fallback.READ_ONLY_MODE)
+                assert await anext(services) == read_only
+                assert await anext(services) == Available()
+                seen.set()
+                lost = await anext(services)
+                assert isinstance(lost, Degraded)
+                assert (lost.fallback, game.stale) == (Fallback.SHOW_CACHED_DATA, True)
+                assert game.view.version == 3
+                while lost != Available():
+                    lost = await anext(services)
+            assert client.service == Available()
+        assert [state async for state in services] == [Unavailable("The client is not open.")]
+    lines = [record.message.split(": ")[0].split(",")[0] for record in caplog.records]
+    assert lines[1:4] == [
+        f"{server.address} works in part only",
+        f"{server.address} works as it should again",
+        "connection lost",
+    ]
+    assert lines[4] == f"connected to {server.address}"

@@ -8,12 +8,15 @@ from datetime import timedelta
 
 import planningpoker.v1 as pb
 from planning_poker_client import (
+    Available,
     Change,
     ClientOptions,
     CommandRefused,
     Connected,
+    Degraded,
     DeliveryReport,
     Failed,
+    Fallback,
     Game,
     GameView,
     OutcomeUnknown,
@@ -24,6 +27,7 @@ from planning_poker_client import (
     Resynced,
     RolledBack,
     ShownView,
+    Unavailable,
     WaitTimeout,
 )
 
@@ -74,6 +78,19 @@ async def watch(client: PokerClient) -> None:
                 print("attempt", attempt, "because", reason)
             case Failed(reason=reason):
                 print("given up:", reason)
+
+
+async def watch_service(client: PokerClient) -> None:
+    async for service in client.services():
+        match service:
+            case Available():
+                print("all works")
+            case Degraded(reason=reason, fallback=Fallback.READ_ONLY_MODE):
+                print("only to be looked at:", reason)
+            case Degraded(reason=reason, fallback=fallback):
+                print(fallback.value, reason)
+            case Unavailable(reason=reason, retry_after=wait):
+                print(reason, "" if wait is None else wait.total_seconds())
 
 
 async def reveal(game: Game) -> frozenset[str]:

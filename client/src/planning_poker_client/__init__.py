@@ -30,6 +30,13 @@ from planning_poker_client.game import Game
 from planning_poker_client.options import ClientOptions
 from planning_poker_client.pending import PendingCommand, ShownView
 from planning_poker_client.reports import DeliveryReport
+from planning_poker_client.service import (
+    Available,
+    Degraded,
+    Fallback,
+    ServiceState,
+    Unavailable,
+)
 from planning_poker_client.states import (
     Connected,
     Connecting,
@@ -38,10 +45,11 @@ from planning_poker_client.states import (
     Failed,
     Reconnecting,
 )
-from planning_poker_client.watch import Changes, States
+from planning_poker_client.watch import Changes, Services, States
 from planning_poker_model.view import GameView
 
 __all__ = [
+    "Available",
     "CallOptions",
     "Change",
     "Changes",
@@ -54,10 +62,12 @@ __all__ = [
     "ConnectionLost",
     "ConnectionProblem",
     "ConnectionState",
+    "Degraded",
     "DeliveryReport",
     "Disconnected",
     "EventBody",
     "Failed",
+    "Fallback",
     "Game",
     "GameDetached",
     "GameOver",
@@ -74,7 +84,10 @@ __all__ = [
     "Reconnecting",
     "Resynced",
     "RolledBack",
+    "ServiceState",
+    "Services",
     "ShownView",
     "States",
+    "Unavailable",
     "WaitTimeout",
 ]

@@ -15,8 +15,9 @@ from planning_poker_client.heartbeat import Heartbeat
 from planning_poker_client.inbox import AckPace, Inbox
 from planning_poker_client.inflight import InFlight, Request
 from planning_poker_client.link import Link
-from planning_poker_client.notices import Ended, Hangup, Loss, Notice, Settled
+from planning_poker_client.notices import Ended, Hangup, Loss, Notice, ServiceTold, Settled
 from planning_poker_client.options import ClientOptions
+from planning_poker_client.service import Service, ServiceState
 from planning_poker_client.states import ConnectionState, Disconnected, Failed
 from planning_poker_client.subscriptions import Subscriptions
 from planning_poker_model import message_types
@@ -35,12 +36,18 @@ class Connection:
         self._heartbeat = Heartbeat()
         self._requests = InFlight(options.max_waiting)
         self._games = Subscriptions(self._requests, hello.instance_id, options.command_timeout)
+        self._service = Service()
         self._said: deque[pb.ClientEnvelope] = deque()
         self._log_epoch = ""
 
     @property
     def state(self) -> ConnectionState:
         return self._link.state
+
+    @property
+    def service(self) -> ServiceState:
+        """What works now."""
+        return self._service.state(self.state, cached=bool(self.games))
 
     @property
     def retry_at(self) -> float | None:
@@ -251,6 +258,9 @@ class Connection:
             case "delivery_report":
                 report = envelope.delivery_report
                 return self._games.delivery_report(report, envelope.correlation_id)
+            case "service_status":
+                self._service.tell(envelope.service_status)
+                return (ServiceTold(),)
             case "pong":
                 return self._games.pong(envelope.pong, now)
             case _:
@@ -267,6 +277,7 @@ class Connection:
         )
         self._heartbeat.begin(limits.ping_interval.ToTimedelta().total_seconds())
         self._requests.new_stream(limits, now)
+        self._service.new_stream()
         self._games.resume_all(now, same_log=welcome.log_epoch == self._log_epoch)
         self._log_epoch = welcome.log_epoch
         return (self._link.welcomed(now),)

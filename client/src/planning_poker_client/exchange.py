@@ -28,6 +28,7 @@ from planning_poker_client.notices import (
     Notice,
     Reported,
     Resuming,
+    ServiceTold,
     Settled,
     StateChanged,
     Told,
@@ -35,6 +36,7 @@ from planning_poker_client.notices import (
 )
 from planning_poker_client.options import ClientOptions
 from planning_poker_client.reports import Reports
+from planning_poker_client.service import ServiceState
 from planning_poker_client.states import (
     Connected,
     ConnectionState,
@@ -42,7 +44,7 @@ from planning_poker_client.states import (
     Failed,
 )
 from planning_poker_client.transport import Transport
-from planning_poker_client.watch import States
+from planning_poker_client.watch import Services, States
 
 
 class CallOptions(TypedDict, total=False):
@@ -87,6 +89,8 @@ class Exchange:
         self._followers: dict[str, list[Follower]] = {}
         self._told = self._connection.state
         self._states: WeakSet[States] = WeakSet()
+        self._service = self._connection.service
+        self._services: WeakSet[Services] = WeakSet()
         self._deliveries = Deliveries(self._reports, self._no_reports, options.report_timeout)
         self._opening: asyncio.Future[ConnectionProblem | None] | None = None
 
@@ -105,6 +109,17 @@ class Exchange:
         states = States(self._connection.state)
         self._states.add(states)
         return states
+
+    @property
+    def service(self) -> ServiceState:
+        """What works now."""
+        return self._connection.service
+
+    def services(self) -> Services:
+        """What works, and each change of it from now on."""
+        services = Services(self.service)
+        self._services.add(services)
+        return services
 
     async def open(self) -> None:
         """Return once connected; raises ConnectionFailed."""
@@ -199,6 +214,7 @@ class Exchange:
         if self.inbox(follower.game_id) is None:
             gone = GameDetached("This game was detached.", "REQUESTED")
             self._deliveries.ended(follower.game_id, gone)
+        self._look_at_service()
         self._transport.poke()
 
     def _reports(self, game_id: str) -> Reports | None:
@@ -234,8 +250,12 @@ class Exchange:
                 self._ended(game_id, error)
             case Resuming(game_id, reason):
                 logs.resuming(game_id, reason)
+            case ServiceTold():
+                logs.service_changed(self._target, self._service, self.service)
             case StateChanged(state, error):
                 self._became(state, error)
+        if isinstance(notice, ServiceTold | StateChanged | Ended):
+            self._look_at_service()
 
     def _ended(self, game_id: str, error: PokerError) -> None:
         logs.ended(game_id, error)
@@ -249,9 +269,17 @@ class Exchange:
         logs.state_changed(self._target, self._told, state)
         self._told = state
         for states in tuple(self._states):
-            states.push(state)
+            states.push(state, last=isinstance(state, Disconnected))
         if isinstance(state, Connected | Failed):
             self._opened(error)
+
+    def _look_at_service(self) -> None:
+        """Tell who watches it whether something works that did not, or the other way round."""
+        before, self._service = self._service, self.service
+        closed = isinstance(self.state, Disconnected)
+        if self._service != before or closed:
+            for services in tuple(self._services):
+                services.push(self._service, last=closed)
 
     def _opened(self, error: ConnectionProblem | None) -> None:
         if self._opening is not None and not self._opening.done():

@@ -4,6 +4,7 @@ import logging
 from typing import Final
 
 from planning_poker_client.errors import PokerError
+from planning_poker_client.service import Available, Degraded, ServiceState, Unavailable
 from planning_poker_client.states import (
     Connected,
     Connecting,
@@ -30,6 +31,15 @@ def state_changed(target: str, before: ConnectionState, state: ConnectionState) 
             LOG.warning("connection given up: %s", reason)
         case _:
             LOG.info("disconnected from %s", target)
+
+
+def service_changed(target: str, before: ServiceState, state: ServiceState) -> None:
+    """The server said how well it works; what goes and comes with the connection is told above."""
+    match before, state:
+        case Available(), Degraded(reason) | Unavailable(reason):
+            LOG.warning("%s works in part only: %s", target, reason)
+        case Degraded() | Unavailable(), Available():
+            LOG.info("%s works as it should again", target)
 
 
 def resuming(game_id: str, reason: str) -> None:

@@ -54,6 +54,10 @@ class Reported(NamedTuple):
     game_id: str
 
 
+class ServiceTold(NamedTuple):
+    """The server said how well it works."""
+
+
 class Ended(NamedTuple):
     """Nothing more comes of a game, because of `error`."""
 
@@ -74,4 +78,6 @@ class Hangup(NamedTuple):
     loss: Loss
 
 
-Notice: TypeAlias = StateChanged | Settled | Told | Undone | Reported | Ended | Resuming | Hangup
+Notice: TypeAlias = (
+    StateChanged | Settled | Told | Undone | Reported | ServiceTold | Ended | Resuming | Hangup
+)
