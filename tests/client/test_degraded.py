@@ -7,18 +7,24 @@ from collections.abc import Awaitable, Callable
 import grpc
 import pytest
 
+import planningpoker.v1 as pb
 from planning_poker_client import (
     Available,
+    Change,
     ClientClosed,
     ClientOptions,
     CommandRefused,
+    Connected,
+    ConnectionFailed,
     Degraded,
     DeliveryReport,
+    Failed,
     Fallback,
     Game,
     NotReported,
     PendingCommand,
     PokerClient,
+    Reconnecting,
     RolledBack,
     ShownView,
     Unavailable,
@@ -28,6 +34,7 @@ from tests.client.fake_server import Script, Stream, serving
 from tests.client.table_server import TableServer
 
 FAST = ClientOptions(backoff_first=0.01)
+SLOW_TO_RETURN = ClientOptions(backoff_first=3_600.0, backoff_longest=3_600.0)
 
 
 async def seated(stream: Stream) -> None:
@@ -62,6 +69,10 @@ async def cut(stream: Stream) -> None:
     await stream.abort(grpc.StatusCode.UNAVAILABLE)
 
 
+async def stop(stream: Stream) -> None:
+    await stream.say(said.goodbye(pb.NEXT_STEP_STOP))
+
+
 async def stay(stream: Stream) -> None:
     await stream.until_closed()
 
@@ -69,6 +80,14 @@ async def stay(stream: Stream) -> None:
 async def refuse(stream: Stream) -> None:
     command = await stream.expect("command")
     await stream.say(said.refused(command.correlation_id, said.ROUND_CLOSED))
+
+
+async def reach(client: PokerClient, kind: type[object]) -> None:
+    """Wait until the client is in this state."""
+    async with asyncio.timeout(5):
+        async for state in client.states():
+            if isinstance(state, kind):
+                return
 
 
 async def create(client: PokerClient) -> Game:
@@ -239,3 +258,79 @@ async def test_who_watches_the_service_sees_it_come_and_go_and_each_is_logged_on
         "connection lost",
     ]
     assert lines[4] == f"connected to {server.address}"
+
+
+# Coming back
+
+
+async def test_reconnecting_by_hand_does_not_wait_for_the_backoff() -> None:
+    async with (
+        serving(script(seated, cut), script(resumed, stay)) as server,
+        PokerClient(server.address, options=SLOW_TO_RETURN) as client,
+    ):
+        game = await create(client)
+        await reach(client, Reconnecting)
+        async with asyncio.timeout(5):
+            await client.reconnect()
+        assert client.state == Connected()
+        await game.wait_for(lambda view: view.version == 3, timeout=5)
+        await client.reconnect()
+        assert len(server.streams) == 2
+
+
+async def test_a_client_that_was_given_up_reconnects_and_goes_on() -> None:
+    async def tell(stream: Stream) -> None:
+        await stream.say(said.batch(said.joined(4)))
+
+    async with (
+        serving(script(seated, stop), script(_resumed_at_4, tell, stay)) as server,
+        PokerClient(server.address) as client,
+    ):
+        game = await create(client)
+        await reach(client, Failed)
+        assert client.service == Unavailable("The server is going away.")
+        await client.reconnect()
+        changes = game.changes()
+        async with asyncio.timeout(5):
+            change = await anext(changes)
+        assert isinstance(change, Change)
+        assert change.version == 4
+
+
+async def _resumed_at_4(stream: Stream) -> None:
+    await resumed(stream, head=4)
+
+
+async def test_reconnecting_in_vain_says_so_and_leaves_the_client_open() -> None:
+    options = ClientOptions(connect_timeout=0.3, backoff_first=3_600.0, backoff_longest=3_600.0)
+    async with (
+        serving(script(seated, cut), script(cut)) as server,
+        PokerClient(server.address, options=options) as client,
+    ):
+        game = await create(client)
+        await reach(client, Reconnecting)
+        with pytest.raises(ConnectionFailed, match="could not be reached yet"):
+            await client.reconnect()
+        assert isinstance(client.state, Reconnecting)
+        assert game.view.version == 3
+
+
+async def test_reconnecting_what_was_given_up_fails_with_the_reason() -> None:
+    async with (
+        serving(script(seated, stop), script(_hello, stop)) as server,
+        PokerClient(server.address) as client,
+    ):
+        await create(client)
+        await reach(client, Failed)
+        with pytest.raises(ConnectionFailed, match="going away"):
+            await client.reconnect()
+        assert isinstance(client.state, Failed)
+
+
+async def _hello(stream: Stream) -> None:
+    await stream.expect("hello")
+
+
+async def test_a_closed_client_does_not_reconnect() -> None:
+    with pytest.raises(ClientClosed, match="async with"):
+        await PokerClient("localhost:1").reconnect()

@@ -91,6 +91,7 @@ async def watch_service(client: PokerClient) -> None:
                 print(fallback.value, reason)
             case Unavailable(reason=reason, retry_after=wait):
                 print(reason, "" if wait is None else wait.total_seconds())
+                await client.reconnect()
 
 
 async def reveal(game: Game) -> frozenset[str]:

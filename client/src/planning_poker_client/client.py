@@ -82,6 +82,14 @@ class PokerClient:
         """The state now and each that follows, for `async for`, until the client is closed."""
         return self._exchange.states()
 
+    async def reconnect(self) -> None:
+        """Connect at once: after the connection was given up, or instead of waiting on.
+
+        Returns once connected. Raises ConnectionFailed when that takes longer than
+        `connect_timeout`; what was not given up is tried further.
+        """
+        await self._exchange.reconnect()
+
     @property
     def service(self) -> ServiceState:
         """Available, Degraded (with what still works) or Unavailable."""

@@ -80,6 +80,10 @@ class Connection:
         # Given up, the games stay: opened again, the connection resumes them.
         return (change, *(self._end_all(change.error, now) if change.error else ()))
 
+    def hurry(self, now: float) -> None:
+        """The next stream is to be opened now, if one is waited for."""
+        self._link.hurry(now)
+
     def finish(self) -> None:
         """It is about to be closed: everything applied is acknowledged now."""
         for inbox in self.games.values():

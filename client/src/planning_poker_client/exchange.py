@@ -16,6 +16,7 @@ from planning_poker_client.connection import Connection
 from planning_poker_client.deliveries import Deliveries
 from planning_poker_client.errors import (
     ClientClosed,
+    ConnectionFailed,
     ConnectionLost,
     ConnectionProblem,
     GameDetached,
@@ -39,9 +40,11 @@ from planning_poker_client.reports import Reports
 from planning_poker_client.service import ServiceState
 from planning_poker_client.states import (
     Connected,
+    Connecting,
     ConnectionState,
     Disconnected,
     Failed,
+    Reconnecting,
 )
 from planning_poker_client.transport import Transport
 from planning_poker_client.watch import Services, States
@@ -134,6 +137,38 @@ class Exchange:
         if error is not None:
             await self._transport.close()
             raise error
+
+    async def reconnect(self) -> None:
+        """Try at once, if there is no connection; return once connected, within `connect_timeout`.
+
+        Raises ConnectionFailed otherwise, while trying goes on unless it was
+        given up; ClientClosed where the client is not open.
+        """
+        now = self._transport.now()
+        match self.state:
+            case Failed():
+                self._tell_all(self._connection.open(now))
+                self._transport.start()
+            case Reconnecting() | Connecting():
+                self._connection.hurry(now)
+                self._transport.hurry()
+        try:
+            async with asyncio.timeout(self.options.connect_timeout):
+                await self._connected()
+        except TimeoutError:
+            reason = self.state.reason if isinstance(self.state, Reconnecting) else ""
+            message = f"{self._target} could not be reached yet. {reason}".strip()
+            raise ConnectionFailed(message, retryable=True) from None
+
+    async def _connected(self) -> None:
+        async for state in self.states():
+            match state:
+                case Connected():
+                    return
+                case Failed(reason):
+                    raise ConnectionFailed(reason, retryable=True)
+                case Disconnected():
+                    raise ClientClosed("The client is not open: use it inside `async with`.")
 
     async def close(self) -> None:
         """End everything; who still waits for something gets ClientClosed or OutcomeUnknown."""
