@@ -75,7 +75,7 @@ class Driven:
     def ask(self, correlation_id: str, timeout: float | None = None, **body: Any) -> None:
         """Send a command of Ada's."""
         command = pb.Command(game_id=said.GAME, player_id="p1", **body)
-        self.connection.send(command, correlation_id, self.now, timeout)
+        self.note(self.connection.send(command, correlation_id, self.now, timeout))
 
     def join(self, correlation_id: str = "join", version: int = 3) -> Inbox:
         """Join as Ada; everything about it is written and acknowledged."""

@@ -77,6 +77,11 @@ ROUND_CLOSED = pb.Refusal(
 )
 
 
+LOG_DOWN = pb.Refusal(
+    reason=pb.REASON_LOG_UNAVAILABLE, code=14, message="Later.", definite=True, retryable=True
+)
+
+
 def status(
     state: pb.ServiceState.ValueType,
     fallback: pb.Fallback.ValueType = pb.FALLBACK_UNSPECIFIED,

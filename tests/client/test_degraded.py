@@ -260,6 +260,31 @@ async def test_who_watches_the_service_sees_it_come_and_go_and_each_is_logged_on
     assert lines[4] == f"connected to {server.address}"
 
 
+async def test_the_refusal_of_a_kept_vote_is_one_line_without_the_card(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def refuse_naming_it(stream: Stream) -> None:
+        command = await stream.expect("command")
+        no = pb.Refusal(reason=pb.REASON_ROUND_CLOSED, message="canary", definite=True)
+        await stream.say(said.refused(command.correlation_id, no))
+
+    options = ClientOptions(backoff_first=0.01, offline_votes_for=60.0)
+    scripts = (script(seated, cut), script(resumed, refuse_naming_it, stay))
+    async with (
+        serving(*scripts) as server,
+        PokerClient(server.address, options=options) as client,
+    ):
+        game = await create(client)
+        await reach(client, Reconnecting)
+        changes = game.changes()
+        with pytest.raises(CommandRefused):
+            await game.vote("canary")
+        assert isinstance(await anext(changes), RolledBack)
+    warnings = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert warnings[-1] == f"game {said.GAME}: a vote that was kept was refused: ROUND_CLOSED"
+    assert not any("canary" in line for line in warnings)
+
+
 # Coming back
 
 

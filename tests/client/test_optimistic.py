@@ -221,7 +221,7 @@ def test_a_refused_vote_is_taken_back_and_its_seat_told_why(voting: Driven) -> N
     assert not voting.view().has_voted("p1")
     assert (voting.card(), voting.pending()) == ("", [])
     (notice,) = voting.told(Undone)
-    assert (notice.game_id, notice.player_id) == (said.GAME, "p1")
+    assert (notice.game_id, notice.player_id, notice.kept) == (said.GAME, "p1", False)
     assert (notice.item.correlation_id, notice.item.name) == ("c1", "submit_vote")
     assert notice.item.error is voting.outcomes()["c1"]
 

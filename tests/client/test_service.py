@@ -46,6 +46,13 @@ def test_given_up_it_is_unavailable_whatever_there_is_to_show() -> None:
     assert isinstance(service(driven), Degraded)
 
 
+def test_with_offline_votes_a_lost_connection_is_offline_mode() -> None:
+    driven = Driven(offline_votes_for=60.0).connect()
+    driven.join()
+    driven.lose()
+    assert service(driven) == Degraded(LOST.message, Fallback.OFFLINE_MODE)
+
+
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
@@ -76,6 +83,12 @@ def test_while_connected_the_server_says_what_works(
     driven.hear(status)
     assert driven.told(ServiceTold) == [ServiceTold()]
     assert service(driven) == expected
+
+
+def test_read_only_with_offline_votes_is_offline_mode() -> None:
+    driven = Driven(offline_votes_for=60.0).connect()
+    driven.hear(said.READ_ONLY)
+    assert service(driven) == Degraded("The log is away.", Fallback.OFFLINE_MODE)
 
 
 def test_a_new_stream_begins_as_available_until_the_server_says_otherwise() -> None:

@@ -23,6 +23,7 @@ from planning_poker_client.errors import (
     NotSent,
     OutcomeUnknown,
     PokerError,
+    Replaced,
     WaitTimeout,
 )
 from planning_poker_client.exchange import CallOptions
@@ -82,6 +83,7 @@ __all__ = [
     "PokerError",
     "Receipt",
     "Reconnecting",
+    "Replaced",
     "Resynced",
     "RolledBack",
     "ServiceState",

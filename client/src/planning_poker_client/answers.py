@@ -31,7 +31,7 @@ def refusal_of(request: Request, refusal: pb.Refusal) -> PokerError:
 
 def error_of(request: Request, error: PokerError) -> PokerError:
     """The error of a request that is given up: `error`, unless the server may have it already."""
-    if not request.ever_sent:
+    if not request.ever_sent or isinstance(error, OutcomeUnknown):
         return error
     what = "whether the command had an effect" if request.is_command else "the outcome"
     message = f"The server did not answer: {what} is unknown."

@@ -10,12 +10,13 @@ from typing import Any, Final
 
 import planningpoker.v1 as pb
 from planning_poker_client.answers import error_of, receipt_of, refusal_of
-from planning_poker_client.errors import ClientClosed, ConnectionLost, NotSent, PokerError
+from planning_poker_client.errors import ClientClosed, ConnectionLost, PokerError
 from planning_poker_client.heartbeat import Heartbeat
 from planning_poker_client.inbox import AckPace, Inbox
 from planning_poker_client.inflight import InFlight, Request
 from planning_poker_client.link import Link
 from planning_poker_client.notices import Ended, Hangup, Loss, Notice, ServiceTold, Settled
+from planning_poker_client.offline import OfflineVotes, replaced, too_late
 from planning_poker_client.options import ClientOptions
 from planning_poker_client.service import Service, ServiceState
 from planning_poker_client.states import ConnectionState, Disconnected, Failed
@@ -36,7 +37,10 @@ class Connection:
         self._heartbeat = Heartbeat()
         self._requests = InFlight(options.max_waiting)
         self._games = Subscriptions(self._requests, hello.instance_id, options.command_timeout)
-        self._service = Service()
+        self._service = Service(keeps_votes=options.offline_votes_for > 0)
+        self._offline = OfflineVotes(
+            self._requests, options.offline_votes_for, options.command_timeout
+        )
         self._said: deque[pb.ClientEnvelope] = deque()
         self._log_epoch = ""
 
@@ -103,6 +107,7 @@ class Connection:
         self._said.clear()
         self._requests.stream_lost()
         self._games.stream_lost()
+        self._offline.away(hold=False)
 
     def _end_all(self, error: PokerError, now: float) -> Sequence[Notice]:
         notices: list[Notice] = []
@@ -114,18 +119,23 @@ class Connection:
 
     def send(
         self, command: pb.Command, correlation_id: str, now: float, timeout: float | None = None
-    ) -> None:
+    ) -> Sequence[Notice]:
         """Send a command; Settled follows. Raises PokerError where it cannot be sent."""
         request = Request(correlation_id, command, self._deadline(now, timeout))
-        if self._add(request):
-            self._games.asked(request)
+        if not self._add(request):
+            return ()
+        self._games.asked(request)
+        away = not (self._link.connected and self._service.takes_commands)
+        earlier = self._offline.asked(request, now, away=away) if timeout is None else None
+        return () if earlier is None else self._settle(earlier, replaced(earlier), now)
 
     def attach(
         self, attach: pb.Attach, correlation_id: str, now: float, timeout: float | None = None
-    ) -> None:
+    ) -> Sequence[Notice]:
         """Follow a game, with one seat at most; Settled follows. Raises like `send`."""
         attach.game_id = self._games.followed(attach.game_id)
         self._add(Request(correlation_id, attach, self._deadline(now, timeout)))
+        return ()
 
     def follows(self, name: str) -> bool:
         """Whether a game, named by id or join code, is followed."""
@@ -222,12 +232,15 @@ class Connection:
         if request.resumes:
             self._requests.pop(request.correlation_id)
             return self._games.resume(request.game, now, "the server did not answer")
-        return self._give_up(request, NotSent("There was no time left to send it."), now)
+        return self._give_up(request, too_late(request), now)
 
-    def _give_up(self, request: Request, given: PokerError, now: float) -> Sequence[Notice]:
-        """Its outcome is `given`, unless the server may have it already."""
+    def _give_up(self, request: Request, error: PokerError, now: float) -> Sequence[Notice]:
+        """Its outcome is `error`, unless the server may have it already."""
+        return self._settle(request, error_of(request, error), now)
+
+    def _settle(self, request: Request, error: PokerError, now: float) -> Sequence[Notice]:
+        """It is in flight no more, and its outcome is `error`."""
         self._requests.pop(request.correlation_id)
-        error = error_of(request, given)
         undone = self._games.failed(request, error)
         self._games.given_up(request, now)
         return (*undone, Settled(request.correlation_id, error))
@@ -263,8 +276,7 @@ class Connection:
                 report = envelope.delivery_report
                 return self._games.delivery_report(report, envelope.correlation_id)
             case "service_status":
-                self._service.tell(envelope.service_status)
-                return (ServiceTold(),)
+                return self._service_status(envelope.service_status, now)
             case "pong":
                 return self._games.pong(envelope.pong, now)
             case _:
@@ -282,9 +294,18 @@ class Connection:
         self._heartbeat.begin(limits.ping_interval.ToTimedelta().total_seconds())
         self._requests.new_stream(limits, now)
         self._service.new_stream()
+        self._offline.back(now)
         self._games.resume_all(now, same_log=welcome.log_epoch == self._log_epoch)
         self._log_epoch = welcome.log_epoch
         return (self._link.welcomed(now),)
+
+    def _service_status(self, status: pb.ServiceStatus, now: float) -> Sequence[Notice]:
+        self._service.tell(status)
+        if self._service.takes_commands:
+            self._offline.back(now)
+        else:
+            self._offline.away(hold=True)
+        return (ServiceTold(),)
 
     def _goodbye(self, goodbye: pb.Goodbye) -> Sequence[Notice]:
         again = goodbye.next_step in (pb.NEXT_STEP_RESUME, pb.NEXT_STEP_REJOIN)
@@ -305,6 +326,8 @@ class Connection:
         return (Settled(request.correlation_id, receipt),)
 
     def _refused(self, refusal: pb.Refusal, request: Request, now: float) -> Sequence[Notice]:
+        if self._offline.take_back(request, refusal, now):
+            return ()
         self._requests.pop(request.correlation_id)
         if request.resumes:
             return self._games.resume(request.game, now, "the server refused it")

@@ -196,10 +196,11 @@ class Exchange:
             str(uuid4()), lambda id_, now: self._connection.attach(attach, id_, now, timeout)
         )
 
-    async def _request(self, id_: str, send: Callable[[str, float], None]) -> Receipt:
+    async def _request(self, id_: str, send: Callable[[str, float], Sequence[Notice]]) -> Receipt:
         answer: asyncio.Future[Receipt | PokerError] = asyncio.get_running_loop().create_future()
-        send(id_, self._transport.now())
+        notices = send(id_, self._transport.now())
         self._waiting.setdefault(id_, set()).add(answer)
+        self._tell_all(notices)
         self._transport.poke()
         try:
             outcome = await answer
@@ -275,10 +276,12 @@ class Exchange:
             case Told(game_id, items):
                 for follower in self._followers.get(game_id, ()):
                     follower.told(items)
-            case Undone(game_id, player_id, item):
+            case Undone(game_id, player_id, item, kept):
                 for follower in self._followers.get(game_id, ()):
                     if follower.player_id == player_id:
                         follower.told((item,))
+                if kept:
+                    logs.kept_in_vain(game_id, item.error)
             case Reported(game_id):
                 self._deliveries.reported(game_id)
             case Ended(game_id, error):

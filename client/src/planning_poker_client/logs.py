@@ -3,7 +3,7 @@
 import logging
 from typing import Final
 
-from planning_poker_client.errors import PokerError
+from planning_poker_client.errors import CommandRefused, PokerError
 from planning_poker_client.service import Available, Degraded, ServiceState, Unavailable
 from planning_poker_client.states import (
     Connected,
@@ -50,3 +50,13 @@ def resuming(game_id: str, reason: str) -> None:
 def ended(game_id: str, error: PokerError) -> None:
     """Nothing more comes of a game."""
     LOG.info("game %s is followed no longer: %s", game_id, error)
+
+
+def kept_in_vain(game_id: str, error: PokerError) -> None:
+    """A vote that had been kept was not to be; a refusal's message may name its card."""
+    if isinstance(error, CommandRefused):
+        LOG.warning("game %s: a vote that was kept was refused: %s", game_id, error.reason)
+    else:
+        LOG.warning(
+            "game %s: a vote that was kept was not taken: %s", game_id, type(error).__name__
+        )

@@ -46,6 +46,8 @@ class Undone(NamedTuple):
     game_id: str
     player_id: str
     item: RolledBack
+    kept: bool
+    """Whether it had been kept for want of a connection."""
 
 
 class Reported(NamedTuple):

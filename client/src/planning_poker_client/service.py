@@ -24,7 +24,7 @@ class Fallback(Enum):
     READ_ONLY_MODE = "ReadOnlyMode"
     """Views are live; commands are refused."""
     OFFLINE_MODE = "OfflineMode"
-    """Votes are kept, and sent on return."""
+    """Votes are kept, and sent on return; see `ClientOptions.offline_votes_for`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,8 @@ _FALLBACKS: Final[dict[int, Fallback]] = {
 class Service:
     """What the server last said of itself; each stream begins as available."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, keeps_votes: bool) -> None:
+        self._keeps_votes = keeps_votes
         self._told = pb.ServiceStatus()
 
     def new_stream(self) -> None:
@@ -73,6 +74,18 @@ class Service:
     def tell(self, status: pb.ServiceStatus) -> None:
         """The server said this."""
         self._told = status
+
+    @property
+    def takes_commands(self) -> bool:
+        """Whether the server does, as long as there is a stream."""
+        cached = pb.FALLBACK_SHOW_CACHED_DATA
+        match self._told.state:
+            case pb.SERVICE_STATE_DEGRADED:
+                return self._told.fallback == cached
+            case pb.SERVICE_STATE_UNAVAILABLE:
+                return False
+            case _:
+                return True
 
     def state(self, connection: ConnectionState, *, cached: bool) -> ServiceState:
         """All of it together; `cached`: there is a game whose view can be shown."""
@@ -86,11 +99,14 @@ class Service:
             case Connecting() if not cached:
                 return Unavailable("The connection is being opened.")
             case Connecting():
-                return Degraded("The connection is being opened again.", Fallback.SHOW_CACHED_DATA)
+                return Degraded("The connection is being opened again.", self._without_stream())
             case Reconnecting(_, backoff, reason) if not cached:
                 return Unavailable(reason, timedelta(seconds=backoff))
             case Reconnecting(_, _, reason):
-                return Degraded(reason, Fallback.SHOW_CACHED_DATA)
+                return Degraded(reason, self._without_stream())
+
+    def _without_stream(self) -> Fallback:
+        return Fallback.OFFLINE_MODE if self._keeps_votes else Fallback.SHOW_CACHED_DATA
 
     def _as_told(self) -> ServiceState:
         told = self._told
@@ -98,6 +114,8 @@ class Service:
         match told.state:
             case pb.SERVICE_STATE_DEGRADED:
                 fallback = _FALLBACKS.get(told.fallback, Fallback.READ_ONLY_MODE)
+                if self._keeps_votes and not self.takes_commands:
+                    fallback = Fallback.OFFLINE_MODE
                 return Degraded(reason, fallback)
             case pb.SERVICE_STATE_UNAVAILABLE:
                 retry_after = told.retry_delay.ToTimedelta()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import planningpoker.v1 as pb
 from planning_poker_client.answers import own_vote
 from planning_poker_client.changes import Receipt, RolledBack
-from planning_poker_client.errors import CommandRefused, GameDetached, PokerError
+from planning_poker_client.errors import CommandRefused, GameDetached, PokerError, Replaced
 from planning_poker_client.inbox import AckPace, HeldSeat, Inbox
 from planning_poker_client.inflight import InFlight, Request
 from planning_poker_client.notices import Ended, Notice, Reported, Resuming, Settled, Told, Undone
@@ -167,10 +167,10 @@ class Subscriptions:
         """A command was refused or given up; without an error, by who gave it."""
         inbox = self.games.get(request.game)
         shown = inbox.pending.drop(request.correlation_id) if inbox is not None else None
-        if shown is None or error is None:
+        if shown is None or error is None or isinstance(error, Replaced):
             return ()
         item = RolledBack(request.correlation_id, shown.name, error)
-        return (Undone(request.game, request.actor, item),)
+        return (Undone(request.game, request.actor, item, request.kept),)
 
     # What the server says
 
