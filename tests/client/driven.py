@@ -111,9 +111,7 @@ class Driven:
 
     def card(self, player_id: str = "p1") -> str:
         """What this seat knows of its own card."""
-        inbox = self.connection.games[said.GAME]
-        known = inbox.seat_states.get(player_id, pb.SeatState(player_id=player_id))
-        return inbox.pending.seat(player_id, known, inbox.view).card
+        return self.connection.games[said.GAME].seat(player_id).card
 
     def pending(self, player_id: str = "p1") -> list[str]:
         """The ids of this seat's commands that are not confirmed."""

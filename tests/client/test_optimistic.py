@@ -116,6 +116,19 @@ def test_a_vote_for_a_round_that_closed_shows_on_no_other(voting: Driven) -> Non
     assert voting.pending() == ["c1"]
 
 
+def test_the_card_of_an_earlier_round_is_not_that_of_the_next(voting: Driven) -> None:
+    voting.hear(
+        said.batch(said.voted(5)),
+        said.envelope(seat_state=_seat_state("8", 5)),
+        said.batch(said.revealed(6)),
+    )
+    assert voting.card() == "8"
+    voting.hear(said.batch(said.round_started(7, "r2")))
+    assert voting.card() == ""
+    voting.hear(said.envelope(seat_state=_seat_state("8", 5)))
+    assert voting.card() == ""
+
+
 def test_a_seat_that_is_gone_shows_nothing_of_its_own(voting: Driven) -> None:
     voting.vote("c1")
     voting.ask("c2", update_player=pb.UpdatePlayer(display_name="Countess"))

@@ -82,10 +82,7 @@ class Game(GameCommands):
     @property
     def seat(self) -> pb.SeatState:
         """What only this seat knows: its own card, also while that is pending; empty without."""
-        inbox = self._inbox
-        empty = pb.SeatState(game_id=self.game_id, player_id=self.player_id)
-        known = inbox.seat_states.get(self.player_id, empty)
-        return inbox.pending.seat(self.player_id, known, inbox.view)
+        return self._inbox.seat(self.player_id)
 
     @property
     def presence(self) -> frozenset[str]:

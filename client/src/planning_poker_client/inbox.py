@@ -130,6 +130,14 @@ class Inbox:
         if known is None or known.at_version <= state.at_version:
             self.seat_states[state.player_id] = state
 
+    def seat(self, player_id: str) -> pb.SeatState:
+        """What this seat knows of itself in the round at hand; a card of an earlier one is gone."""
+        round_id = self.view.round.round_id if self.view.round is not None else ""
+        known = self.seat_states.get(player_id)
+        if known is None or known.round_id != round_id:
+            known = pb.SeatState(game_id=self.view.game_id, player_id=player_id)
+        return self.pending.seat(player_id, known, self.view)
+
     def presence(self, delta: pb.PresenceDelta) -> None:
         """Who came and who went."""
         for player_id, presence in delta.players.items():
