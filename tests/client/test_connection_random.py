@@ -7,7 +7,7 @@ import pytest
 
 import planningpoker.v1 as pb
 from planning_poker_client.changes import Change, Receipt, Resynced
-from planning_poker_client.errors import CommandRefused
+from planning_poker_client.errors import CommandRefused, Replaced
 from planning_poker_client.notices import Ended, Hangup, Settled, Told, Undone
 from planning_poker_model.view import GameView
 from tests.client import said
@@ -24,8 +24,9 @@ class Model:
         """By version; the game has begun when the client comes."""
         self.card = ""
         self.receipts: dict[str, int] = {}
-        self.refused: set[str] = set()
+        self.log_is_away = False
         self.to_client: deque[pb.ServerEnvelope] = deque()
+        self.streaming = False
         self.sent: int | None = None
         self.seats: set[str] = set()
         self.new_round()
@@ -52,6 +53,9 @@ class Model:
         match envelope.WhichOneof("payload"):
             case "hello":
                 self.say(said.welcome(within_ms=20, max_unanswered_commands_per_game=4))
+                self.streaming = True
+                if self.log_is_away:
+                    self.say(said.READ_ONLY)
             case "attach":
                 self._attach(envelope)
             case "detach":
@@ -79,9 +83,9 @@ class Model:
         assert command.player_id in self.seats
         vote = command.submit_vote
         if id_ not in self.receipts:
-            if vote.round_id != self.round_id:
-                self.refused.add(id_)
-                self.say(said.refused(id_, said.ROUND_CLOSED))
+            if vote.round_id != self.round_id or self.log_is_away:
+                why = said.LOG_DOWN if self.log_is_away else said.ROUND_CLOSED
+                self.say(said.refused(id_, why))
                 return
             event = said.voted(self.head + 1, "p1", vote.round_id)
             self.receipts[id_] = self.append(said.caused(id_, event))
@@ -123,26 +127,37 @@ class Model:
     def say(self, envelope: pb.ServerEnvelope) -> None:
         self.to_client.append(envelope)
 
+    def lose_or_find_log(self) -> None:
+        self.log_is_away = not self.log_is_away
+        if self.streaming:
+            self.say(said.READ_ONLY if self.log_is_away else said.AVAILABLE)
+
     def cut(self) -> None:
         self.to_client.clear()
+        self.streaming = False
         self.sent = None
         self.seats = set()
 
 
 class Run:
-    """One course of events, decided by a seed."""
+    """One course of events, decided by a seed; in every other one votes are kept."""
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)  # noqa: S311, the same every time is the point
         self.server = Model(self.random)
         self.client = Driven(
-            connect_timeout=1e6, command_timeout=1e6, backoff_longest=1.0, max_attempts=10_000
+            connect_timeout=1e6,
+            command_timeout=1e6,
+            backoff_longest=1.0,
+            max_attempts=10_000,
+            offline_votes_for=1e6 * (seed % 2),
         )
         self.to_server: deque[pb.ClientEnvelope] = deque()
         self.streaming = False
         self.asked: dict[str, pb.SubmitVote] = {}
         self.settled: dict[str, int] = {}
         self.refused: set[str] = set()
+        self.replaced: set[str] = set()
         self.undone: list[str] = []
         self.told = 0
         self.cuts = 0
@@ -164,6 +179,7 @@ class Run:
             self.wait: 3,
             self.come_or_go: 1,
             self.cut: 1,
+            self.server.lose_or_find_log: 1,
         }
         self.random.choices(list(choices), list(choices.values()))[0]()
         self.look()
@@ -240,9 +256,12 @@ class Run:
         for undone in self.client.told(Undone):
             self.undone.append(undone.item.correlation_id)
         for settled in self.client.told(Settled):
-            assert settled.correlation_id not in self.settled.keys() | self.refused
+            assert settled.correlation_id not in self.answered()
             if isinstance(settled.outcome, CommandRefused):
                 self.refused.add(settled.correlation_id)
+                continue
+            if isinstance(settled.outcome, Replaced):
+                self.replaced.add(settled.correlation_id)
                 continue
             assert isinstance(settled.outcome, Receipt)
             self.settled[settled.correlation_id] = settled.outcome.version
@@ -254,12 +273,15 @@ class Run:
 
         self.look_at_hopes()
 
+    def answered(self) -> set[str]:
+        return self.settled.keys() | self.refused | self.replaced
+
     def look_at_hopes(self) -> None:
         """The last vote without an answer shows, as long as its round is open."""
         inbox = self.client.connection.games.get(said.GAME)
         if inbox is None:
             return
-        open_ = [id_ for id_ in self.asked if id_ not in self.settled.keys() | self.refused]
+        open_ = [id_ for id_ in self.asked if id_ not in self.answered()]
         assert set(open_) <= set(self.client.pending())
         if not open_:
             return
@@ -276,13 +298,15 @@ class Run:
             and inbox is not None
             and inbox.view.version == self.server.head
             and inbox.ack_due is None
-            and self.asked.keys() <= self.settled.keys() | self.refused
+            and self.asked.keys() <= self.answered()
             and not self.coming
             and self.server.seats == self.held
         )
 
     def calm(self) -> None:
         """No more cuts and nothing new: everything comes to rest."""
+        if self.server.log_is_away:
+            self.server.lose_or_find_log()
         for _ in range(2_000):
             if self.at_rest():
                 return
@@ -306,8 +330,8 @@ def test_whatever_the_wire_does_nothing_is_lost_doubled_acknowledged_early_or_sh
     assert {id_: version for id_, version in run.settled.items() if id_ in run.asked} == (
         run.server.receipts
     )
-    assert set(run.undone) == run.refused == run.server.refused
-    assert len(run.undone) == len(run.refused)
+    assert run.asked.keys() - run.server.receipts.keys() == run.refused | run.replaced
+    assert sorted(run.undone) == sorted(run.refused)
     assert run.client.view() is run.client.connection.games[said.GAME].view
     assert run.client.view() == run.server.view
     assert not run.client.view().stale
