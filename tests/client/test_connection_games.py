@@ -762,9 +762,8 @@ def test_what_only_a_newer_sdk_knows_is_passed_over() -> None:
     driven = Driven().connect()
     driven.join()
     driven.hear(
-        said.envelope(service_status=pb.ServiceStatus()),
-        said.envelope(delivery_report=pb.DeliveryReport(game_id=said.GAME)),
         said.envelope(),
+        said.envelope(presence_delta=pb.PresenceDelta(game_id="another")),
     )
     assert not driven.told(Hangup)
     assert not driven.notices

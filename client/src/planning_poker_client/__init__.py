@@ -8,7 +8,7 @@ async with PokerClient("localhost:50051") as client:
         ...
 """
 
-from planning_poker_client.changes import Change, EventBody, Item, Receipt, Resynced
+from planning_poker_client.changes import Change, EventBody, Item, Receipt, Resynced, RolledBack
 from planning_poker_client.client import PokerClient
 from planning_poker_client.errors import (
     ClientClosed,
@@ -19,14 +19,25 @@ from planning_poker_client.errors import (
     GameDetached,
     GameOver,
     NoRound,
+    NotReported,
     NotSent,
     OutcomeUnknown,
     PokerError,
+    Replaced,
     WaitTimeout,
 )
 from planning_poker_client.exchange import CallOptions
 from planning_poker_client.game import Game
 from planning_poker_client.options import ClientOptions
+from planning_poker_client.pending import PendingCommand, ShownView
+from planning_poker_client.reports import DeliveryReport
+from planning_poker_client.service import (
+    Available,
+    Degraded,
+    Fallback,
+    ServiceState,
+    Unavailable,
+)
 from planning_poker_client.states import (
     Connected,
     Connecting,
@@ -35,10 +46,11 @@ from planning_poker_client.states import (
     Failed,
     Reconnecting,
 )
-from planning_poker_client.watch import Changes, States
+from planning_poker_client.watch import Changes, Services, States
 from planning_poker_model.view import GameView
 
 __all__ = [
+    "Available",
     "CallOptions",
     "Change",
     "Changes",
@@ -51,22 +63,33 @@ __all__ = [
     "ConnectionLost",
     "ConnectionProblem",
     "ConnectionState",
+    "Degraded",
+    "DeliveryReport",
     "Disconnected",
     "EventBody",
     "Failed",
+    "Fallback",
     "Game",
     "GameDetached",
     "GameOver",
     "GameView",
     "Item",
     "NoRound",
+    "NotReported",
     "NotSent",
     "OutcomeUnknown",
+    "PendingCommand",
     "PokerClient",
     "PokerError",
     "Receipt",
     "Reconnecting",
+    "Replaced",
     "Resynced",
+    "RolledBack",
+    "ServiceState",
+    "Services",
+    "ShownView",
     "States",
+    "Unavailable",
     "WaitTimeout",
 ]

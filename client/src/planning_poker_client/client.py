@@ -14,9 +14,10 @@ from planning_poker_client.errors import GameDetached
 from planning_poker_client.exchange import CallOptions, Exchange
 from planning_poker_client.game import Game
 from planning_poker_client.options import ClientOptions
+from planning_poker_client.service import ServiceState
 from planning_poker_client.states import ConnectionState
 from planning_poker_client.values import Role, Seconds, to_duration, to_role, to_settings
-from planning_poker_client.watch import States
+from planning_poker_client.watch import Services, States
 from planning_poker_model.limits import SEAT_SECRET_BYTES
 
 _PROTOCOL_VERSIONS: Final = (1,)
@@ -80,6 +81,23 @@ class PokerClient:
     def states(self) -> States:
         """The state now and each that follows, for `async for`, until the client is closed."""
         return self._exchange.states()
+
+    async def reconnect(self) -> None:
+        """Connect at once: after the connection was given up, or instead of waiting on.
+
+        Returns once connected. Raises ConnectionFailed when that takes longer than
+        `connect_timeout`; what was not given up is tried further.
+        """
+        await self._exchange.reconnect()
+
+    @property
+    def service(self) -> ServiceState:
+        """Available, Degraded (with what still works) or Unavailable."""
+        return self._exchange.service
+
+    def services(self) -> Services:
+        """What works now and each change of it, for `async for`, until the client is closed."""
+        return self._exchange.services()
 
     async def create_game(
         self,
