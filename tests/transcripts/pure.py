@@ -8,14 +8,14 @@ from typing import Any, Final, NoReturn, cast
 
 import planningpoker.v1 as pb
 from planning_poker_server.availability import Availability
+from planning_poker_server.calls import Context
 from planning_poker_server.eventlog.memory import MemoryLog
 from planning_poker_server.grpc_api import PlayService
 from planning_poker_server.metrics import Metrics
 from planning_poker_server.rooms import Rooms
 from planning_poker_server.settings import Settings
-from planning_poker_server.streams import Context
 from tests.integration.harness import FaultyLog
-from tests.server.core.virtual_time import now_ms, quiet
+from tests.server.core.virtual_time import CLOCK, quiet
 
 _DRAIN_S: Final = 5.0
 
@@ -98,13 +98,13 @@ class PureHouse:
     def _serve(self) -> None:
         settings, log = self._settings, self._log
         metrics, availability = Metrics(), Availability()
-        self._rooms = Rooms(log, settings.room, settings.game, now_ms, metrics, availability)
+        self._rooms = Rooms(log, settings.room, settings.game, CLOCK, metrics, availability)
         self._play: PlayService | None = PlayService(
             self._rooms,
             settings.server,
             settings.stream,
             log.epoch,
-            now_ms,
+            CLOCK,
             metrics,
             availability,
         )
