@@ -22,8 +22,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
-DISTRIBUTIONS := generated model client server
-SOURCES := generated/src model/src client/src server/src $(wildcard */hatch_build.py) tests tools $(wildcard benchmarks)
+DISTRIBUTIONS := generated model client server simulator
+SOURCES := generated/src model/src client/src server/src simulator/src $(wildcard */hatch_build.py) tests tools $(wildcard benchmarks)
 
 ##@ To begin with
 

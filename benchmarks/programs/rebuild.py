@@ -20,10 +20,11 @@ from planning_poker_server.eventlog.open import open_log
 from planning_poker_server.eventlog.port import Commit, EventLog
 from planning_poker_server.eventlog.tables import events as events_table
 from planning_poker_server.metrics import Metrics
+from planning_poker_server.requests import AttachRequest
 from planning_poker_server.room import Room, Ticket
 from planning_poker_server.rooms import Rooms
 from planning_poker_server.seats import hash_of
-from planning_poker_server.session import AttachRequest, Session
+from planning_poker_server.session import Session
 from planning_poker_server.settings import Settings
 
 GAME_ID: Final = "0" * 32

@@ -13,9 +13,10 @@ from planning_poker_server.domain.refusals import refuse
 from planning_poker_server.metrics import Metrics
 from planning_poker_server.outbox import Outbox
 from planning_poker_server.presence import Leases
+from planning_poker_server.requests import AttachRequest
 from planning_poker_server.room import Answer, Room
 from planning_poker_server.seats import proves
-from planning_poker_server.session import AttachRequest, Session
+from planning_poker_server.session import Session
 from planning_poker_server.settings import RoomSettings
 
 # Up to this many subscribers are told at once; more are told in ticks, so that

@@ -24,9 +24,10 @@ from planning_poker_server.envelopes import (
     took_too_long,
 )
 from planning_poker_server.ratelimit import Buckets
+from planning_poker_server.requests import CommandRequest
 from planning_poker_server.rooms import Rooms
 from planning_poker_server.seats import hash_of
-from planning_poker_server.session import BYTES_PER_TOKEN, CommandRequest
+from planning_poker_server.session import BYTES_PER_TOKEN
 from planning_poker_server.settings import ServerSettings, StreamSettings
 
 

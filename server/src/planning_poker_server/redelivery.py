@@ -39,7 +39,7 @@ class Ladder:
         self.attempt = 1
         """How often the oldest thing was sent."""
         self.due_ms: int | None = None
-        """When `step` is to be called; None: all is acknowledged."""
+        """When `step` is to be called, and not long after; None: all is acknowledged."""
 
     def sent(self, now_ms: int) -> None:
         """Something went out that is to be acknowledged."""
@@ -61,8 +61,11 @@ class Ladder:
     def step(self, now_ms: int, *, may_send: bool) -> Step:
         """The time is up: what to do now.
 
-        A peer that shows no life is not sent anything more, but its time runs.
+        A peer that shows no life is not sent anything more, but its time runs;
+        not, however, while this process slept: what it was told may be waiting.
         """
+        if self.due_ms is not None:
+            self._give_up_ms += max(0, now_ms - self.due_ms)
         if now_ms >= self._give_up_ms:
             self.due_ms = None
             return Step.GIVE_UP

@@ -24,8 +24,8 @@ from planning_poker_server.eventlog.port import (
     Proposal,
 )
 from planning_poker_server.metrics import Metrics
+from planning_poker_server.requests import AttachRequest
 from planning_poker_server.room import Answer, Room, Ticket
-from planning_poker_server.session import AttachRequest
 from planning_poker_server.settings import RoomSettings
 
 # Conflicts need another writer; with one node they mean an append in doubt

@@ -25,9 +25,9 @@ from planning_poker_server.eventlog.port import (
 from planning_poker_server.metrics import Metrics
 from planning_poker_server.passcodes import Passcodes, PasscodesBusy
 from planning_poker_server.ratelimit import Buckets
+from planning_poker_server.requests import AttachRequest, CommandRequest
 from planning_poker_server.room import Room, Ticket
 from planning_poker_server.room_driver import RoomDriver, corrupt, failed, gone
-from planning_poker_server.session import AttachRequest, CommandRequest
 from planning_poker_server.settings import RoomSettings
 
 _YIELD_S = 0.005

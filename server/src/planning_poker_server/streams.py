@@ -11,15 +11,15 @@ from planning_poker_server.calls import Context
 from planning_poker_server.clock import Alarm, Clock
 from planning_poker_server.domain.refusals import refuse
 from planning_poker_server.metrics import Metrics
-from planning_poker_server.rooms import Rooms
-from planning_poker_server.session import (
+from planning_poker_server.requests import (
     Acknowledged,
     AttachRequest,
     CommandRequest,
     DetachRequest,
     Request,
-    Session,
 )
+from planning_poker_server.rooms import Rooms
+from planning_poker_server.session import Session
 
 
 class PlayStream:
@@ -169,10 +169,11 @@ class PlayStream:
         while self.session.dropped:
             dropped = self.session.dropped.pop()
             self._rooms.unsubscribe(self, dropped.game_id)
-            self._metrics.detached.labels(dropped.reason).inc()
+            reason = pb.DetachReason.Name(dropped.reason).removeprefix("DETACH_REASON_")
+            self._metrics.detached.labels(reason).inc()
             logger.bind(game_id=dropped.game_id).warning(
                 "delivery failed, {}: version {} was sent and {} acknowledged",
-                dropped.reason,
+                reason,
                 dropped.sent,
                 dropped.acknowledged,
             )

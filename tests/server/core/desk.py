@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import planningpoker.v1 as pb
 from planning_poker_server.outbox import Outbox
+from planning_poker_server.requests import CommandRequest, Request
 from planning_poker_server.room import Room
-from planning_poker_server.session import CommandRequest, Request, Session
+from planning_poker_server.session import Session
 from tests.server.core.parts import GAME_ID, PRINCIPAL, START_MS, cid, seat_of, stream_settings
 
 

@@ -20,9 +20,9 @@ from planning_poker_server.eventlog.port import (
     Record,
 )
 from planning_poker_server.metrics import Metrics
+from planning_poker_server.requests import AttachRequest, CommandRequest
 from planning_poker_server.room import Room, Ticket
 from planning_poker_server.room_driver import RoomDriver
-from planning_poker_server.session import AttachRequest, CommandRequest
 from planning_poker_server.settings import RoomSettings
 from tests.server.core.desk import Desk
 from tests.server.core.parts import GAME_ID, PRINCIPAL, Bench, creation, room_settings, secret_of

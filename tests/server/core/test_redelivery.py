@@ -49,11 +49,20 @@ def test_who_wakes_late_is_sent_what_is_left_of_the_ladder() -> None:
     ladder.sent(0)
     while ladder.due_ms is not None and ladder.due_ms < 60_000:
         assert ladder.step(ladder.due_ms, may_send=False) == Step.WAIT
+    assert ladder.due_ms == 60_000
     assert ladder.step(60_000, may_send=True) == Step.RESEND
     assert (ladder.attempt, ladder.due_ms) == (2, 70_000)
     assert ladder.step(70_000, may_send=True) == Step.RESEND
     assert ladder.due_ms == 75_000
     assert ladder.step(75_000, may_send=True) == Step.GIVE_UP
+
+
+def test_a_server_that_slept_gives_nobody_up_for_that() -> None:
+    ladder = Ladder(5_000, 3)
+    ladder.sent(0)
+    assert ladder.step(3_600_000, may_send=False) == Step.WAIT
+    assert ladder.step(3_601_000, may_send=True) == Step.RESEND
+    assert ladder.due_ms == 3_611_000
 
 
 def test_any_progress_begins_the_ladder_anew() -> None:
@@ -149,7 +158,7 @@ def test_a_subscription_that_acknowledges_nothing_is_given_up_to_be_resumed() ->
     assert told.reason == pb.DETACH_REASON_UNACKNOWLEDGED
     assert told.next_step == pb.NEXT_STEP_RESUME
     (dropped,) = reader.desk.session.dropped
-    assert dropped == (GAME_ID, "UNACKNOWLEDGED", 3, 5)
+    assert dropped == (GAME_ID, pb.DETACH_REASON_UNACKNOWLEDGED, 3, 5)
     assert reader.desk.session.timer() is None
 
 

@@ -5,7 +5,7 @@ import pytest
 import planningpoker.v1 as pb
 from planning_poker_server import ids
 from planning_poker_server.domain.refusals import refuse
-from planning_poker_server.session import AttachRequest, CommandRequest, DetachRequest
+from planning_poker_server.requests import AttachRequest, CommandRequest, DetachRequest
 from tests.server.core.desk import Desk, cast, join
 from tests.server.core.parts import (
     CODE,

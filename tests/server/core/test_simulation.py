@@ -15,7 +15,7 @@ import planningpoker.v1 as pb
 from planning_poker_model.view import GameView
 from planning_poker_server.domain.refusals import RETRYABLE
 from planning_poker_server.eventlog.port import Commit, Conflict, Proposal
-from planning_poker_server.session import AttachRequest, CommandRequest
+from planning_poker_server.requests import AttachRequest, CommandRequest
 from planning_poker_server.settings import RoomSettings
 from tests.server.core.parts import GAME_ID, Bench, cid, game, room_settings, secret_of, ticket
 from tests.server.core.scripted import (
