@@ -14,9 +14,7 @@ async def test_a_scene_goes_as_written_on_a_real_server(
     host: Host, scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host.lines.expected |= {"the log is unavailable", "delivery failed"}
-    # What the server does by chance, or by its own clock, happens in no scene.
     monkeypatch.setattr("planning_poker_server.app.Random", NoChance)
-    monkeypatch.setattr("planning_poker_server.rooms._POLL_MS", 3_600_000)
     house = RealHouse(host, dict(scene.settings))
     await house.start()
     try:

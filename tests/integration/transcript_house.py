@@ -1,10 +1,12 @@
 """A real server for transcripts: streams of gRPC, and a log on the disk.
 
-The clients' clock is turned by hand, so that nothing waits; the server's is the
-real one. So the scenes that are played here wait for nothing the server times.
+The clock of clients and server is turned by hand, so that nothing waits. What
+the server does by itself with its log, when a time has come, is not waited for:
+scenes of that are not for here.
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -12,9 +14,14 @@ import grpc
 
 import planningpoker.v1 as pb
 from tests.integration.harness import Host, Section
-from tests.integration.raw import PATIENCE_S, PLAY
+from tests.integration.raw import PATIENCE_S, PLAY, eventually
+from tests.integration.turned_clock import TurnedClock
+from tests.server.core.parts import START_MS
 
 _PING: Final = "transcript-ping"
+# A Pong overtakes events, and what one is told can follow from what another said.
+_ROUNDS: Final = 3
+_PINGS: Final = {"command_burst": 100_000}
 
 
 class RealWire:
@@ -88,15 +95,15 @@ class RealHouse:
 
     def __init__(self, host: Host, sections: dict[str, Section]) -> None:
         self._host = host
-        self._sections = sections
+        self._sections = {**sections, "stream": {**_PINGS, **sections.get("stream", {})}}
         self._channel: grpc.aio.Channel | None = None
         self._channels: list[grpc.aio.Channel] = []
         self._stopping: asyncio.Task[None] | None = None
         self._wires: list[RealWire] = []
-        self._now = 0.0
+        self._clock = host.clock = TurnedClock()
 
     def now(self) -> float:
-        return self._now
+        return (self._clock.now_ms() - START_MS) / 1_000
 
     def dial(self) -> RealWire | None:
         if self._channel is None:
@@ -106,14 +113,23 @@ class RealHouse:
         return wire
 
     async def settle(self, pump: Callable[[], bool]) -> None:
-        calm = 0
-        while calm < 2:  # once more: what one is told can follow from what another said
-            calm = 0 if pump() else calm + 1
+        pump()
+        await self._let_server_say_all()
+        while pump():
+            await self._let_server_say_all()
+
+    async def _let_server_say_all(self) -> None:
+        await eventually(self._server_knows_all_streams)
+        for _ in range(_ROUNDS):
             for wire in self._wires:
                 await wire.settle()
 
+    def _server_knows_all_streams(self) -> bool:
+        self._wires = [wire for wire in self._wires if not wire.ended]
+        return self._host.server.connections == len(self._wires)
+
     async def wait(self, until: float) -> None:
-        self._now = until
+        self._clock.turn(START_MS + math.ceil(until * 1_000))
 
     async def start(self) -> None:
         if self._stopping is not None:

@@ -105,8 +105,11 @@ class Person:
 
     def pump(self, now: float) -> bool:
         """Take what has come and write what there is; False: there was nothing to do."""
-        moved = self._overhear() or self._dial(now)
-        if self.wire is None or self.faults.frozen:
+        moved = self._overhear()
+        if self.faults.frozen:
+            return moved
+        moved = self._dial(now) or moved
+        if self.wire is None:
             return moved
         ended = self.wire.ended
         for envelope in self.wire.read():
