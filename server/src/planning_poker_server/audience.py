@@ -179,11 +179,14 @@ class Audience:
                 self._on_change()
         for player_id in replaced.seats if replaced else ():
             self._release(stream, player_id, still_held=player_id in hashes)
+        begin = self._room.attach(*resume)
+        if begin.snapshot is None:
+            self._deliveries.acknowledge(hashes, begin.after)  # a matching resume says so
         last = self._deliveries.last
         told = last is not None and self._concerns(last.event, stream.session, hashes)
         outbox = self._subscribers[stream] = stream.session.attached(
             self._room,
-            self._room.attach(*resume),
+            begin,
             hashes,
             sorted(self.connected()),
             correlation_id,
