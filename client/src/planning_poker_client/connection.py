@@ -328,6 +328,9 @@ class Connection:
     def _refused(self, refusal: pb.Refusal, request: Request, now: float) -> Sequence[Notice]:
         if self._offline.take_back(request, refusal, now):
             return ()
+        if refusal.reason == pb.REASON_SEAT_NOT_HELD and self._games.is_coming_back(request):
+            self._requests.again(request)  # it crossed a Detached on its way
+            return ()
         self._requests.pop(request.correlation_id)
         if request.resumes:
             return self._games.resume(request.game, now, "the server refused it")

@@ -64,6 +64,13 @@ class Subscriptions:
             # With which seats the game is attached now, only another Attach can settle.
             self._resumes.ask(request.game, now)
 
+    def is_coming_back(self, request: Request) -> bool:
+        """Whether the seat that this command acts for is just being attached again."""
+        inbox = self.games.get(request.game)
+        if inbox is None or isinstance(request.payload, pb.Attach):
+            return False
+        return request.payload.player_id in inbox.seats and self._resumes.is_asked(request.game)
+
     def tidy(self, game_id: str) -> bool:
         """Detach a game that nobody follows or is about to; True if that was so."""
         if (
