@@ -33,6 +33,9 @@ class Recorder(GameCommands):
     def happens(self, *events: pb.GameEvent) -> None:
         self._inbox.receive(said.batch(*events).event_batch, 0.0, AckPace())
 
+    def _followed(self) -> Inbox:
+        return self._inbox
+
     async def _send(self, command: pb.Command, options: CallOptions) -> Receipt:
         self.sent.append(command)
         self.options.append(options)

@@ -3,8 +3,9 @@
 # ruff: noqa: T201
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
+from pathlib import Path
 
 import planningpoker.v1 as pb
 from planning_poker_client import (
@@ -17,8 +18,10 @@ from planning_poker_client import (
     DeliveryReport,
     Failed,
     Fallback,
+    FileSeatStore,
     Game,
     GameView,
+    MemorySeatStore,
     OutcomeUnknown,
     PokerClient,
     PokerError,
@@ -26,9 +29,13 @@ from planning_poker_client import (
     Reconnecting,
     Resynced,
     RolledBack,
+    SeatHandle,
+    SeatStore,
     ShownView,
+    StoredSeat,
     Unavailable,
     WaitTimeout,
+    sync,
 )
 
 
@@ -128,3 +135,110 @@ async def vote(game: Game, card: str, webhook_id: str) -> Receipt | None:
 
 def summary(view: GameView) -> dict[str, str]:
     return {story.title: story.estimate.value for story in view.stories.values()}
+
+
+# Seats that outlive the process
+
+
+class DatabaseSeats:
+    """A store of one's own needs three methods, and to know of `SeatStore` nothing at all."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, StoredSeat] = {}
+
+    async def load(self) -> Sequence[StoredSeat]:
+        return list(self._rows.values())
+
+    async def save(self, seat: StoredSeat) -> None:
+        self._rows[seat.key] = seat
+
+    async def remove(self, seat: StoredSeat) -> None:
+        self._rows.pop(seat.key, None)
+
+
+def store(path: Path | None) -> SeatStore:
+    if path is None:
+        return MemorySeatStore()
+    return FileSeatStore(path) if path.suffix == ".json" else DatabaseSeats()
+
+
+async def board(address: str, path: Path) -> dict[str, Game]:
+    async with PokerClient(address, seats=store(path)) as client:
+        await client.join("K7QF-3M", "Board", role="observer")
+        return {game.game_id: game for game in await client.rejoin()}
+
+
+# Seats without a stream
+
+
+async def slash_vote(
+    address: str, key: bytes, user_id: str, code: str, card: str, round_id: str
+) -> int:
+    async with PokerClient(address, connect=False, seat_key=key) as client:
+        seat = await client.execute_join(code, user_id, external_id=user_id, proxied=True)
+        receipt = await seat.vote(card, round_id=round_id, request_id=f"{user_id}/{card}")
+        return receipt.version
+
+
+async def cron(address: str, instance_id: str, game_id: str) -> Receipt:
+    async with PokerClient(address, connect=False, instance_id=instance_id) as client:
+        command = pb.Command(game_id=game_id, end_game=pb.EndGame())
+        await client.seat(game_id).add_story("Retrospective")
+        return await client.execute(command, timeout=5, request_id="tonight")
+
+
+async def estimate(seat: SeatHandle, title: str) -> str:
+    opened = await seat.start_story(title)
+    await seat.vote("8", round_id=opened.round_id)
+    await seat.reveal(force=True, round_id=opened.round_id)
+    await seat.accept("8", story_id="s1", round_id=opened.round_id)
+    return opened.round_id
+
+
+# Without an event loop
+
+
+def script(address: str) -> dict[str, str]:
+    with sync.PokerClient(address, token=None, seats=MemorySeatStore()) as client:
+        game: sync.Game = client.create_game("Sprint 12", player="Ada", deck="fibonacci")
+        story_id: str = game.add_story("Login page", key="PP-1")
+        receipt: Receipt = game.start_round(story_id, duration=timedelta(minutes=5))
+        game.vote("8", request_id="hook-1")
+        game.wait_for(lambda view: receipt.round_id != "" and bool(view.voted), timeout=60)
+        for state in client.states():
+            if isinstance(state, Connected):
+                break
+        for item in follow(game):
+            print(item)
+        return summary(game.view)
+
+
+def follow(game: sync.Game) -> list[str]:
+    told: list[str] = []
+    for item in game.changes():
+        match item:
+            case Change(body=pb.VotesRevealed() as revealed):
+                told.append(revealed.story.title)
+            case Resynced(to_version=version):
+                told.append(str(version))
+    return told
+
+
+def sync_slash(client: sync.PokerClient, game_id: str, player_id: str, secret: bytes) -> int:
+    seat: sync.SeatHandle = client.seat(game_id, player_id, secret)
+    other: sync.SeatHandle = client.execute_join(game_id, "Bob", role="observer")
+    games: Sequence[sync.Game] = client.rejoin()
+    print(other.player_id, len(games))
+    return seat.retract(round_id="r1").version
+
+
+# What must not type-check: each `ignore` is needed, or mypy says so.
+
+
+def wrong(game: sync.Game, client: sync.PokerClient) -> None:
+    game.vote(8)  # type: ignore[arg-type]
+    game.vote("8", commment="risky")  # type: ignore[call-arg]
+    client.join("K7QF-3M", "Bob", role="boss")  # type: ignore[arg-type]
+    sync.PokerClient("localhost:50051", tocken="x")  # type: ignore[call-arg]
+    story: int = game.add_story("Login")  # type: ignore[assignment]
+    print(story)

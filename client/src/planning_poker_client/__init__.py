@@ -24,13 +24,22 @@ from planning_poker_client.errors import (
     OutcomeUnknown,
     PokerError,
     Replaced,
+    SeatStoreError,
     WaitTimeout,
 )
 from planning_poker_client.exchange import CallOptions
 from planning_poker_client.game import Game
+from planning_poker_client.handles import SeatHandle
 from planning_poker_client.options import ClientOptions
 from planning_poker_client.pending import PendingCommand, ShownView
 from planning_poker_client.reports import DeliveryReport
+from planning_poker_client.seat_store import (
+    FileSeatStore,
+    MemorySeatStore,
+    SeatStore,
+    StoredSeat,
+)
+from planning_poker_client.seating import CreateOptions, JoinOptions
 from planning_poker_client.service import (
     Available,
     Degraded,
@@ -63,17 +72,21 @@ __all__ = [
     "ConnectionLost",
     "ConnectionProblem",
     "ConnectionState",
+    "CreateOptions",
     "Degraded",
     "DeliveryReport",
     "Disconnected",
     "EventBody",
     "Failed",
     "Fallback",
+    "FileSeatStore",
     "Game",
     "GameDetached",
     "GameOver",
     "GameView",
     "Item",
+    "JoinOptions",
+    "MemorySeatStore",
     "NoRound",
     "NotReported",
     "NotSent",
@@ -86,10 +99,14 @@ __all__ = [
     "Replaced",
     "Resynced",
     "RolledBack",
+    "SeatHandle",
+    "SeatStore",
+    "SeatStoreError",
     "ServiceState",
     "Services",
     "ShownView",
     "States",
+    "StoredSeat",
     "Unavailable",
     "WaitTimeout",
 ]

@@ -21,12 +21,12 @@ def receipt_of(correlation_id: str, result: pb.CommandResult, command: str = "")
     )
 
 
-def refusal_of(request: Request, refusal: pb.Refusal) -> PokerError:
-    """The error that a refusing result stands for."""
+def refusal_of(correlation_id: str, refusal: pb.Refusal) -> PokerError:
+    """The error that the refusal of the command of this id stands for."""
     if refusal.definite:
         return CommandRefused(refusal)
     retry_after = refusal.retry_delay.ToTimedelta()
-    return OutcomeUnknown(refusal.message, request.correlation_id, retry_after)
+    return OutcomeUnknown(refusal.message, correlation_id, retry_after)
 
 
 def error_of(request: Request, error: PokerError) -> PokerError:

@@ -1,7 +1,7 @@
 """The way in: one connection to a planning-poker service, and the games it follows."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Sequence
 from importlib.metadata import version
 from types import TracebackType
 from typing import Final, Self, Unpack
@@ -10,24 +10,33 @@ import grpc
 
 import planningpoker.v1 as pb
 from planning_poker_client.changes import Receipt
-from planning_poker_client.errors import GameDetached
+from planning_poker_client.errors import CommandRefused, GameDetached
 from planning_poker_client.exchange import CallOptions, Exchange
 from planning_poker_client.game import Game
+from planning_poker_client.handles import SeatHandle, Ways
+from planning_poker_client.logs import LOG
 from planning_poker_client.options import ClientOptions
+from planning_poker_client.seat_keeper import DEAD, SeatKeeper
+from planning_poker_client.seat_keys import is_game_id
+from planning_poker_client.seat_store import SeatStore, StoredSeat
+from planning_poker_client.seating import CreateOptions, JoinOptions
 from planning_poker_client.service import ServiceState
+from planning_poker_client.sitting import Sitting
 from planning_poker_client.states import ConnectionState
-from planning_poker_client.values import Role, Seconds, to_duration, to_role, to_settings
+from planning_poker_client.unary import Unary
 from planning_poker_client.watch import Services, States
-from planning_poker_model.limits import SEAT_SECRET_BYTES
 
 _PROTOCOL_VERSIONS: Final = (1,)
+_GONE: Final = frozenset({DEAD, "GAME_NOT_FOUND", "GAME_ENDED"})
+"""Why a seat that was kept is none any more."""
 
 
 class PokerClient:
     """A client of the service, to be used in `async with`.
 
     One connection carries any number of games and seats. All methods belong to
-    the event loop that opened it.
+    the event loop that opened it. What begins with `execute`, and the handles
+    that `seat` gives, need no connection: with `connect=False` none is opened.
     """
 
     def __init__(
@@ -37,24 +46,44 @@ class PokerClient:
         token: str | None = None,
         credentials: grpc.ChannelCredentials | None = None,
         client_name: str = "planning-poker-client",
+        instance_id: str | None = None,
+        connect: bool = True,
+        seats: SeatStore | None = None,
+        seat_key: bytes | None = None,
         options: ClientOptions | None = None,
     ) -> None:
         """`target` is HOST:PORT; `credentials`, such as grpc.ssl_channel_credentials(), bring TLS.
 
         `token` proves who opens the connection, where the server asks for that.
+        `instance_id` is a secret of up to 64 characters, random unless given:
+        without authentication, what games without a seat are managed by.
+        `seats` keeps seats across restarts of the process; `seat_key`, at least
+        32 bytes, derives their secrets from the game's id and the external id
+        instead, so that nothing need be kept.
         """
         if token is not None and not (token.isascii() and token.isprintable()):
             raise ValueError("a token consists of printable ASCII characters")
+        self._keeper = SeatKeeper(seats, seat_key)
+        instance_id = instance_id or secrets.token_hex(16)
         hello = pb.Hello(
             client_name=client_name,
             client_version=version("planning-poker-client"),
-            instance_id=secrets.token_hex(16),
+            instance_id=instance_id,
             versions=_PROTOCOL_VERSIONS,
         )
-        self._exchange = Exchange(hello, target, options or ClientOptions(), token, credentials)
+        options = options or ClientOptions()
+        self._connect = connect
+        self._exchange = Exchange(hello, target, options, token, credentials)
+        self._unary = Unary(target, instance_id, options, token, credentials)
+        self._ways = Ways(self._exchange, self._unary)
+        self._sitting = Sitting(
+            self._exchange, self._ways, self._keeper, has_token=token is not None
+        )
 
     async def __aenter__(self) -> Self:
-        await self.open()
+        self._unary.closed = False
+        if self._connect:
+            await self.open()
         return self
 
     async def __aexit__(
@@ -67,10 +96,12 @@ class PokerClient:
 
     async def open(self) -> None:
         """Connect, or connect again after the connection was given up; raises ConnectionFailed."""
+        self._unary.closed = False
         await self._exchange.open()
 
     async def close(self) -> None:
         """Disconnect. Seats stay; commands without an answer raise OutcomeUnknown."""
+        await self._unary.close()
         await self._exchange.close()
 
     @property
@@ -99,72 +130,32 @@ class PokerClient:
         """What works now and each change of it, for `async for`, until the client is closed."""
         return self._exchange.services()
 
-    async def create_game(
-        self,
-        name: str,
-        *,
-        player: str = "",
-        deck: str | pb.Deck | None = None,
-        role: Role = "voter",
-        auto_reveal: bool = False,
-        settings: pb.GameSettings | None = None,
-        passcode: str = "",
-        labels: Mapping[str, str] | None = None,
-        lifetime: Seconds | None = None,
-        external_id: str = "",
-        seat_secret: bytes | None = None,
-        **options: Unpack[CallOptions],
-    ) -> Game:
-        """Open a game and take a seat in it as `player`, its facilitator.
+    # Games that are followed
 
-        Without `player` the game is managed without a seat. `deck` names a
-        built-in one ("fibonacci", …) or is one of your own; it goes before
-        that of `settings`.
+    async def create_game(self, name: str, **options: Unpack[CreateOptions]) -> Game:
+        """Open a game, take a seat in it as `player`, its facilitator, and follow it.
+
+        Without `player` the game is managed without a seat.
         """
-        create = pb.CreateGame(
-            display_name=name,
-            settings=to_settings(settings, deck, auto_reveal),
-            passcode=passcode,
-            labels=labels,
-        )
-        if lifetime is not None:
-            create.ttl.CopyFrom(to_duration(lifetime))
-        secret = b""
-        if player:
-            secret = _secret(seat_secret)
-            join = _join(player, role, secret, external_id)
-            create.creator.CopyFrom(join)
-        receipt = await self._exchange.call(pb.Command(create_game=create), options)
-        return await self._game(receipt, secret, passcode, options)
+        receipt, secret = await self._sitting.create(name, options)
+        return await self._game(receipt, secret, options)
 
-    async def join(
-        self,
-        game: str,
-        name: str,
-        *,
-        role: Role = "voter",
-        passcode: str = "",
-        external_id: str = "",
-        proxied: bool = False,
-        seat_secret: bytes | None = None,
-        **options: Unpack[CallOptions],
-    ) -> Game:
-        """Take a seat in a game named by its join code or id.
+    async def join(self, game: str, name: str, **options: Unpack[JoinOptions]) -> Game:
+        """Take a seat in a game named by its join code or id, and follow it.
 
-        The secret that proves the seat is random unless given. With the same
-        secret, joining again gives the same seat, whatever became of the first try.
+        With the same secret, joining again gives the same seat, whatever became
+        of the first try: so it is with a store, a seat_key, or a `seat_secret`.
         """
-        secret = _secret(seat_secret)
-        join = _join(name, role, secret, external_id)
-        join.passcode = passcode
-        join.proxied = proxied
-        if not options.get("request_id"):
-            # A game that is followed goes on event by event, and the seat is
-            # attached afterwards; but the same request is always the same command.
-            join.attach = not self._exchange.follows(game)
-        command = pb.Command(game_id=game, join_game=join)
-        receipt = await self._exchange.call(command, options)
-        return await self._game(receipt, secret, passcode, options)
+        if not self._keeper.derives or is_game_id(game):
+            taken = await self._sitting.join(game, name, options)
+            return await self._game(taken.receipt, taken.seat.seat_secret, options)
+        # The secret follows from the game's id, which must be known before joining.
+        passcode, timeout = options.get("passcode", ""), options.get("timeout")
+        watcher = await self.attach(game, passcode=passcode, timeout=timeout)
+        try:
+            return await self.join(watcher.game_id, name, **options)
+        finally:
+            await watcher.detach()
 
     async def attach(
         self,
@@ -185,8 +176,60 @@ class PokerClient:
             raise GameDetached("The game was detached at once.", "LOST", retryable=True)
         return Game(self._exchange, inbox, player_id, seat_secret)
 
+    async def rejoin(self, game: str = "", *, passcode: str = "") -> Sequence[Game]:
+        """Follow all games again in which the store has seats, or one: after a restart.
+
+        A seat that was being taken when the process ended is asked for again,
+        which gives the same one. Seats that are none any more are dropped from
+        the store; one that the server refuses for another reason (such as the
+        passcode that a seat being taken needs) is left out, with a warning.
+        """
+        games = [await self._return_to(seat, passcode) for seat in await self._keeper.seats(game)]
+        return [each for each in games if each is not None]
+
+    # Seats without a stream
+
+    def seat(
+        self,
+        game_id: str,
+        player_id: str = "",
+        seat_secret: bytes = b"",
+        *,
+        external_id: str = "",
+    ) -> SeatHandle:
+        """A seat that was taken before, by whatever way; nothing is sent.
+
+        With a `seat_key` the secret follows from the external id. Without a
+        player it is the management of a game that has no seat of ours.
+        """
+        if player_id and not seat_secret and self._keeper.derives:
+            seat_secret = self._keeper.derived(game_id, external_id)
+        return SeatHandle(self._ways, game_id, player_id, seat_secret)
+
+    async def execute_create(self, name: str, **options: Unpack[CreateOptions]) -> SeatHandle:
+        """Like `create_game`, by a call of its own; the game is not followed."""
+        receipt, secret = await self._sitting.execute_create(name, options)
+        return SeatHandle(self._ways, receipt.game_id, receipt.player_id, secret)
+
+    async def execute_join(
+        self, game: str, name: str, **options: Unpack[JoinOptions]
+    ) -> SeatHandle:
+        """Like `join`, by a call of its own; the game is not followed."""
+        receipt, seat = await self._sitting.execute_join(game, name, options)
+        return SeatHandle(self._ways, receipt.game_id, receipt.player_id, seat.seat_secret)
+
+    async def execute(
+        self, command: pb.Command, seat_secret: bytes = b"", **options: Unpack[CallOptions]
+    ) -> Receipt:
+        """Send any command by a call of its own; `seat_secret` proves its `player_id`."""
+        own = pb.Command()
+        own.CopyFrom(command)
+        return await self._ways.execute(own, seat_secret, options)
+
+    # How
+
     async def _game(
-        self, receipt: Receipt, secret: bytes, passcode: str, options: CallOptions
+        self, receipt: Receipt, secret: bytes, options: CreateOptions | JoinOptions
     ) -> Game:
         """The game of a command that gave a seat, which normally attached it, too."""
         player_id = receipt.player_id
@@ -197,24 +240,31 @@ class PokerClient:
             receipt.game_id,
             player_id=player_id,
             seat_secret=secret,
-            passcode=passcode,
+            passcode=options.get("passcode", ""),
             timeout=options.get("timeout"),
         )
 
-
-def _secret(given: bytes | None) -> bytes:
-    if given is None:
-        return secrets.token_bytes(SEAT_SECRET_BYTES)
-    if len(given) != SEAT_SECRET_BYTES:
-        raise ValueError(f"a seat secret has {SEAT_SECRET_BYTES} bytes, not {len(given)}")
-    return given
-
-
-def _join(name: str, role: Role, secret: bytes, external_id: str) -> pb.JoinGame:
-    return pb.JoinGame(
-        display_name=name,
-        role=to_role(role),
-        seat_secret=secret,
-        external_id=external_id,
-        attach=True,
-    )
+    async def _return_to(self, seat: StoredSeat, passcode: str) -> Game | None:
+        """Follow the game of a stored seat; None where the seat is none, or not now."""
+        player_id, secret = seat.player_id, seat.seat_secret
+        try:
+            if player_id:
+                game = await self.attach(seat.game_id, player_id=player_id, seat_secret=secret)
+            else:
+                game = await self.join(
+                    seat.game,
+                    seat.display_name,
+                    external_id=seat.external_id,
+                    seat_secret=secret,
+                    passcode=passcode,
+                )
+        except CommandRefused as refused:
+            if refused.reason in _GONE:
+                LOG.info("a seat in %s is dropped: %s", seat.game, refused.reason)
+                await self._keeper.forget(seat)
+            else:
+                LOG.warning("a seat in %s is not followed: %s", seat.game, refused)
+            return None
+        if game.view.phase == pb.GAME_PHASE_ENDED:
+            await self._keeper.forget(seat)
+        return game

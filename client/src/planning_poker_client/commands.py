@@ -18,20 +18,33 @@ class GameCommands(ABC):
     Each method returns once the effect is durable, and raises PokerError:
     CommandRefused where the server said no, OutcomeUnknown where it did not
     answer. Commands about the round name the one that this client sees at the
-    moment of the call, so that a late one never lands on another.
+    moment of the call, so that a late one never lands on another; or that of
+    `round_id`, as it must be where this client does not follow the game.
     """
 
     player_id: str
-    _inbox: Inbox
 
     @abstractmethod
     async def _send(self, command: pb.Command, options: CallOptions) -> Receipt:
         """Send a command of this seat and wait for its receipt."""
 
-    def _round_id(self) -> str:
-        if not self._inbox.last_round_id:
+    @abstractmethod
+    def _followed(self) -> Inbox | None:
+        """The game as this client follows it; None where it does not."""
+
+    def _round_id(self, given: str) -> str:
+        if given:
+            return given
+        followed = self._followed()
+        if followed is None:
+            raise NoRound("This client does not follow the game: give the round_id.")
+        if not followed.last_round_id:
             raise NoRound("No round was started yet: start_round() or start_story() opens one.")
-        return self._inbox.last_round_id
+        return followed.last_round_id
+
+    def _round(self) -> pb.Round | None:
+        followed = self._followed()
+        return followed.view.round if followed is not None else None
 
     # Rounds
 
@@ -54,59 +67,67 @@ class GameCommands(ABC):
 
     async def again(self, **options: Unpack[CallOptions]) -> Receipt:
         """Open another round of the same story; the votes of the earlier ones stay in history."""
-        round_ = self._inbox.view.round
+        round_ = self._round()
         if round_ is None:
             raise NoRound("There is no round to be played again.")
         start = pb.StartRound(story_id=round_.story_id)
         return await self._send(pb.Command(start_round=start), options)
 
     async def vote(
-        self, card: str, *, comment: str = "", **options: Unpack[CallOptions]
+        self, card: str, *, comment: str = "", round_id: str = "", **options: Unpack[CallOptions]
     ) -> Receipt:
         """Put a card face down; any number of times until the reveal."""
-        vote = pb.SubmitVote(round_id=self._round_id(), card=card, comment=comment)
+        vote = pb.SubmitVote(round_id=self._round_id(round_id), card=card, comment=comment)
         return await self._send(pb.Command(submit_vote=vote), options)
 
-    async def retract(self, **options: Unpack[CallOptions]) -> Receipt:
+    async def retract(self, *, round_id: str = "", **options: Unpack[CallOptions]) -> Receipt:
         """Take one's card back; changes nothing where there is none."""
-        retract = pb.RetractVote(round_id=self._round_id())
+        retract = pb.RetractVote(round_id=self._round_id(round_id))
         return await self._send(pb.Command(retract_vote=retract), options)
 
-    async def reveal(self, *, force: bool = False, **options: Unpack[CallOptions]) -> Receipt:
+    async def reveal(
+        self, *, force: bool = False, round_id: str = "", **options: Unpack[CallOptions]
+    ) -> Receipt:
         """Turn the cards; with `force` although votes are missing."""
-        reveal = pb.RevealVotes(round_id=self._round_id(), force=force)
+        reveal = pb.RevealVotes(round_id=self._round_id(round_id), force=force)
         return await self._send(pb.Command(reveal_votes=reveal), options)
 
-    async def cancel_reveal(self, **options: Unpack[CallOptions]) -> Receipt:
+    async def cancel_reveal(self, *, round_id: str = "", **options: Unpack[CallOptions]) -> Receipt:
         """Stop the countdown to an automatic reveal; it starts again after the next vote."""
-        cancel = pb.CancelReveal(round_id=self._round_id())
+        cancel = pb.CancelReveal(round_id=self._round_id(round_id))
         return await self._send(pb.Command(cancel_reveal=cancel), options)
 
     async def set_deadline(
-        self, remaining: Seconds | None, **options: Unpack[CallOptions]
+        self, remaining: Seconds | None, *, round_id: str = "", **options: Unpack[CallOptions]
     ) -> Receipt:
         """Set or move the round's deadline, counted from now; None lifts it."""
-        deadline = pb.SetDeadline(round_id=self._round_id())
+        deadline = pb.SetDeadline(round_id=self._round_id(round_id))
         if remaining is not None:
             deadline.remaining.CopyFrom(to_duration(remaining))
         return await self._send(pb.Command(set_deadline=deadline), options)
 
-    async def abandon_round(self, **options: Unpack[CallOptions]) -> Receipt:
+    async def abandon_round(self, *, round_id: str = "", **options: Unpack[CallOptions]) -> Receipt:
         """Close the open round without a result."""
-        abandon = pb.AbandonRound(round_id=self._round_id())
+        abandon = pb.AbandonRound(round_id=self._round_id(round_id))
         return await self._send(pb.Command(abandon_round=abandon), options)
 
     async def accept(
-        self, value: str, *, story_id: str = "", **options: Unpack[CallOptions]
+        self,
+        value: str,
+        *,
+        story_id: str = "",
+        round_id: str = "",
+        **options: Unpack[CallOptions],
     ) -> Receipt:
         """Make a card or a free text a story's estimate; by default that of the round's story."""
-        round_ = self._inbox.view.round
-        if not story_id and round_ is None:
+        accept = pb.AcceptEstimate(story_id=story_id, round_id=round_id, value=value)
+        round_ = self._round()
+        if round_ is not None and round_id in ("", round_.round_id):
+            accept.story_id = story_id or round_.story_id
+            if accept.story_id == round_.story_id:
+                accept.round_id = round_.round_id
+        elif not story_id:
             raise NoRound("There is no round whose story could be meant: give a story_id.")
-        accept = pb.AcceptEstimate(story_id=story_id, value=value)
-        if round_ is not None and story_id in ("", round_.story_id):
-            accept.story_id = round_.story_id
-            accept.round_id = round_.round_id
         return await self._send(pb.Command(accept_estimate=accept), options)
 
     # Stories

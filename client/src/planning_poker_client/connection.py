@@ -43,6 +43,8 @@ class Connection:
         )
         self._said: deque[pb.ClientEnvelope] = deque()
         self._log_epoch = ""
+        self.principal: str | None = None
+        """Whom the server took its last stream for; None before the first."""
 
     @property
     def state(self) -> ConnectionState:
@@ -286,6 +288,7 @@ class Connection:
         if welcome.version != PROTOCOL_VERSION:
             message = f"The server wants to speak protocol version {welcome.version}."
             return (Hangup(Loss(message, retryable=False)),)
+        self.principal = welcome.principal
         limits = welcome.limits
         self._games.pace = AckPace(
             limits.ack_every_events or AckPace().every_events,
@@ -334,7 +337,7 @@ class Connection:
         self._requests.pop(request.correlation_id)
         if request.resumes:
             return self._games.resume(request.game, now, "the server refused it")
-        error = refusal_of(request, refusal)
+        error = refusal_of(request.correlation_id, refusal)
         undone = self._games.failed(request, error)
         self._games.tidy(request.attached)
         return (*undone, Settled(request.correlation_id, error))

@@ -150,6 +150,10 @@ class GameDetached(PokerError):
         self.retryable = retryable
 
 
+class SeatStoreError(PokerError):
+    """Seats could not be read from where they are kept, or written there."""
+
+
 class GameOver(PokerError):
     """The game has ended, so what is waited for cannot happen any more."""
 

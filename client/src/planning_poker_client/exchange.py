@@ -107,6 +107,11 @@ class Exchange:
         state = self._connection.state
         return ConnectionLost(state.reason, retryable=True) if isinstance(state, Failed) else None
 
+    @property
+    def principal(self) -> str | None:
+        """Whom the server takes this client for; None as long as it was never asked."""
+        return self._connection.principal
+
     def states(self) -> States:
         """The state and its changes from now on."""
         states = States(self._connection.state)

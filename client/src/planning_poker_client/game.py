@@ -151,6 +151,9 @@ class Game(GameCommands):
         self._exchange.unfollow(self)
         self.ended(GameDetached("This game was detached.", _REQUESTED))
 
+    def _followed(self) -> Inbox:
+        return self._inbox
+
     async def _send(self, command: pb.Command, options: CallOptions) -> Receipt:
         command.game_id = self.game_id
         command.player_id = self.player_id

@@ -87,6 +87,7 @@ class Transport:
     def start(self) -> None:
         """Begin to do what the connection wants."""
         self._closing = False
+        self._more = asyncio.Event()  # of this event loop, which need not be the one before
         self._running = asyncio.create_task(self._run(), name="planning-poker-connection")
 
     def poke(self) -> None:

@@ -1,0 +1,150 @@
+"""The driver of single commands: carries Tries over grpc.aio. Time and chance enter here."""
+
+import asyncio
+import random
+from typing import Any
+
+import grpc
+import grpc.aio
+
+import planningpoker.v1 as pb
+from planning_poker_client.answers import receipt_of, refusal_of
+from planning_poker_client.changes import Receipt
+from planning_poker_client.errors import PokerError
+from planning_poker_client.logs import LOG
+from planning_poker_client.options import ClientOptions
+from planning_poker_client.seat_keys import is_game_id
+from planning_poker_client.statuses import Status, status_of
+from planning_poker_client.transport import channel_options
+from planning_poker_client.tries import Pause, Tries
+from planningpoker.v1.service_pb2_grpc import PlanningPokerServiceStub
+
+
+class Unary:
+    """Commands without a stream, on a channel of their own that the first of them opens."""
+
+    def __init__(
+        self,
+        target: str,
+        instance_id: str,
+        options: ClientOptions,
+        token: str | None = None,
+        credentials: grpc.ChannelCredentials | None = None,
+    ) -> None:
+        self.closed = False
+        """Set by `close`, to be unset by whoever opens the client again."""
+        self._target = target
+        self._instance_id = instance_id
+        self._options = options
+        self._token = token
+        self._credentials = credentials
+        self._channel: grpc.aio.Channel | None = None
+
+    async def execute(
+        self,
+        command: pb.Command,
+        correlation_id: str,
+        seat_secret: bytes = b"",
+        timeout: float | None = None,
+    ) -> Receipt:
+        """Send a command until it is answered, under one id; raises PokerError."""
+        result = await self._ask(command, correlation_id, seat_secret, timeout)
+        if not result.HasField("accepted"):
+            raise refusal_of(correlation_id, result.refusal)
+        return receipt_of(correlation_id, result)
+
+    async def game_of(
+        self, command: pb.Command, correlation_id: str, timeout: float | None = None
+    ) -> str:
+        """The id of the game of a command that is refused; raises PokerError if there is none."""
+        result = await self._ask(command, correlation_id, b"", timeout)
+        if not is_game_id(result.game_id):
+            raise refusal_of(correlation_id, result.refusal)
+        return result.game_id
+
+    async def _ask(
+        self, command: pb.Command, correlation_id: str, seat_secret: bytes, timeout: float | None
+    ) -> pb.CommandResult:
+        request = pb.ExecuteRequest(
+            correlation_id=correlation_id,
+            command=command,
+            seat_secret=seat_secret,
+            instance_id=self._instance_id,
+        )
+        within = self._options.command_timeout if timeout is None else timeout
+        tries = Tries(self._target, correlation_id, _now() + within, self._options)
+        while True:
+            if self.closed:
+                raise tries.closed()
+            outcome = await self._try(request, tries)
+            if isinstance(outcome, PokerError):
+                raise outcome
+            if isinstance(outcome, pb.CommandResult):
+                return outcome
+            await asyncio.sleep(outcome.seconds)
+
+    async def close(self) -> None:
+        """Close the channel; who still waits for an answer gets OutcomeUnknown."""
+        self.closed = True
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            await channel.close(None)
+
+    async def _try(
+        self, request: pb.ExecuteRequest, tries: Tries
+    ) -> pb.CommandResult | PokerError | Pause:
+        channel = self._open()
+        try:
+            # Once a call is sent, nobody knows whether it arrived; before, everybody does.
+            async with asyncio.timeout_at(tries.connect_by(_now())):
+                await channel.channel_ready()
+            timeout = max(0.0, tries.deadline - _now())
+            call = PlanningPokerServiceStub(channel).Execute(
+                request, timeout=timeout, metadata=self._metadata()
+            )
+            response = await call
+        except TimeoutError:
+            return tries.over()
+        except grpc.aio.AioRpcError as error:
+            LOG.debug("a call to %s failed: %s", self._target, error.code())
+            return tries.failed(_status_of(error), _now(), _jitter())
+        except (asyncio.CancelledError, grpc.aio.UsageError):
+            if not self.closed or _is_cancelled():
+                raise
+            tries.cut_off()
+            return tries.closed()
+        return tries.answered(response.result, _now(), _jitter())
+
+    def _open(self) -> grpc.aio.Channel:
+        if self._channel is None:
+            options = channel_options(self._options)
+            if self._credentials is None:
+                self._channel = grpc.aio.insecure_channel(self._target, options)
+            else:
+                self._channel = grpc.aio.secure_channel(self._target, self._credentials, options)
+        return self._channel
+
+    def _metadata(self) -> tuple[tuple[str, str], ...]:
+        return (("authorization", f"Bearer {self._token}"),) if self._token else ()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _jitter() -> float:
+    return random.random()  # noqa: S311, it spreads load and hides nothing
+
+
+def _is_cancelled() -> bool:
+    """Whether it is the caller that was cancelled, and not only its call."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _status_of(error: grpc.aio.AioRpcError) -> Status:
+    metadata: Any = error.trailing_metadata() or ()
+    details = dict(metadata).get("grpc-status-details-bin")
+    code = error.code()
+    raw = details if isinstance(details, bytes) else b""
+    return status_of(code.name, code.value[0], error.details() or "", raw)
