@@ -22,8 +22,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
-DISTRIBUTIONS := generated model client server
-SOURCES := generated/src model/src client/src server/src $(wildcard */hatch_build.py) tests tools $(wildcard benchmarks)
+DISTRIBUTIONS := generated model client server simulator
+SOURCES := generated/src model/src client/src server/src simulator/src $(wildcard */hatch_build.py) tests tools $(wildcard benchmarks)
 
 ##@ To begin with
 
@@ -93,6 +93,10 @@ format: $(READY) ## Format Python and protos, and fix what can be fixed
 .PHONY: proto
 proto: $(READY) ## Generate the Python contracts from protos/
 	@$(BIN)/python tools/generate_contracts.py
+
+.PHONY: vectors
+vectors: $(READY) ## Write vectors/fold/ from the scenes in tools/fold_scenes*.py
+	@$(BIN)/python -m tools.write_vectors
 
 .PHONY: buf-breaking
 buf-breaking: $(READY) ## Compare the contract with that of AGAINST (default: main)

@@ -15,9 +15,9 @@ from benchmarks.machine import ROOT, Unsuitable
 from benchmarks.measure import FULL, TINY, Bench
 from benchmarks.programs.answering import LOOP
 from benchmarks.programs.program import ProgramFailed
-from benchmarks.workloads import games, idle, log, rebuild
+from benchmarks.workloads import crowd, games, idle, log, rebuild
 
-WORKLOADS = {"games": games, "log": log, "rebuild": rebuild, "idle": idle}
+WORKLOADS = {"games": games, "crowd": crowd, "log": log, "rebuild": rebuild, "idle": idle}
 
 
 def arguments() -> argparse.Namespace:

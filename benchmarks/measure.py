@@ -30,6 +30,10 @@ class Sizes:
     log_s: float
     history: int
     idle_games: int
+    crowd: int
+    """Players of one large game."""
+    crowd_votes_per_s: float
+    crowd_fast_per_s: float
 
 
 FULL = Sizes(
@@ -42,6 +46,9 @@ FULL = Sizes(
     log_s=1.0,
     history=10_000,
     idle_games=125,
+    crowd=1_000,
+    crowd_votes_per_s=20.0,
+    crowd_fast_per_s=100.0,
 )
 TINY = Sizes(
     repetitions=1,
@@ -53,6 +60,9 @@ TINY = Sizes(
     log_s=0.1,
     history=200,
     idle_games=2,
+    crowd=60,
+    crowd_votes_per_s=20.0,
+    crowd_fast_per_s=400.0,
 )
 
 

@@ -38,6 +38,15 @@ def charts(results: Results) -> list[Chart]:
         bare = [window.event_us for window in results.games.bare]
         bars = [Bar("server", ours, ours=True), Bar("bare grpc.aio", bare)]
         found.append(Chart("Server's CPU for each delivered event, µs (less is better)", bars))
+    if results.crowd is not None and results.crowd.ours:
+        crowd, sizes = results.crowd, results.sizes
+        slow, fast = f"{sizes.crowd_votes_per_s:g}/s", f"{sizes.crowd_fast_per_s:g}/s"
+        bars = [
+            Bar(f"server, {slow}", [each.event_us for each in crowd.ours], ours=True),
+            Bar(f"bare grpc.aio, {slow}", [each.event_us for each in crowd.bare]),
+            Bar(f"server, {fast}", [each.event_us for each in crowd.fast], ours=True),
+        ]
+        found.append(Chart(f"The same in one game of {sizes.crowd:,}", bars))
     if results.log is not None:
         bars = [
             Bar("event log", _per_s(results.log.ours), ours=True),

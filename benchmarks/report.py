@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from benchmarks.measure import DISTURBED_CPU, Figure, Sizes, Window, figure
+from benchmarks.workloads.crowd import Result as Crowd
 from benchmarks.workloads.games import Result as Games
 from benchmarks.workloads.idle import Result as Idle
 from benchmarks.workloads.log import LARGE_BATCH
@@ -13,6 +14,7 @@ from benchmarks.workloads.rebuild import Result as Rebuild
 
 # What the project means to reach beside each peer; see the sentence under each table.
 GAMES_AIM: Final = 1.3
+CROWD_AIM: Final = 0.7
 LOG_AIM: Final = 0.3
 REBUILD_AIM: Final = 0.5
 IDLE_AIM: Final = 1.5
@@ -26,6 +28,7 @@ class Results:
     """The date, the machine and what runs on it, by what to call it."""
     sizes: Sizes
     games: Games | None = None
+    crowd: Crowd | None = None
     log: Log | None = None
     rebuild: Rebuild | None = None
     idle: Idle | None = None
@@ -38,6 +41,8 @@ def markdown(results: Results, plot: str | None = None) -> str:
         parts.append(f"![Each repetition beside its peer]({plot})")
     if results.games is not None:
         parts += _games(results.games, results.sizes)
+    if results.crowd is not None:
+        parts += _crowd(results.crowd, results.sizes)
     if results.log is not None:
         parts += _log(results.log, results.sizes)
     if results.rebuild is not None:
@@ -77,7 +82,7 @@ def _games(found: Games, sizes: Sizes) -> list[str]:
     if not found.ours:
         return [title, what, *void, "No repetition was valid: nothing can be said."]
     ours, bare = figure(_event_us(found.ours)), figure(_event_us(found.bare))
-    rows = [_games_row(name, value, digits, found) for name, value, digits in _GAMES_ROWS]
+    rows = _rows(found.ours, found.bare)
     return [
         title,
         what,
@@ -91,7 +96,7 @@ def _games(found: Games, sizes: Sizes) -> list[str]:
     ]
 
 
-_GAMES_ROWS: Final[Sequence[tuple[str, Callable[[Window], float], int]]] = (
+_LOAD_ROWS: Final[Sequence[tuple[str, Callable[[Window], float], int]]] = (
     ("server's CPU for each delivered event, µs", lambda w: w.event_us, 0),
     ("server's core in use, %", lambda w: w.server_cpu * 100, 0),
     ("vote due → seen by a player, p50, ms", lambda w: w.seen["seen_p50_ms"], 1),
@@ -105,11 +110,37 @@ _GAMES_ROWS: Final[Sequence[tuple[str, Callable[[Window], float], int]]] = (
 )
 
 
-def _games_row(
-    name: str, value: Callable[[Window], float], digits: int, found: Games
-) -> Sequence[str]:
-    sides = (figure([value(window) for window in side]) for side in (found.ours, found.bare))
-    return [name, *(side.text(digits) for side in sides)]
+def _rows(*sides: Sequence[Window]) -> list[Sequence[str]]:
+    """Each figure of the load, for each side."""
+    return [
+        [name, *(figure([value(window) for window in side]).text(digits) for side in sides)]
+        for name, value, digits in _LOAD_ROWS
+    ]
+
+
+def _crowd(found: Crowd, sizes: Sizes) -> list[str]:
+    slow, fast = f"{sizes.crowd_votes_per_s:g} votes/s", f"{sizes.crowd_fast_per_s:g} votes/s"
+    title = f"## One game of {sizes.crowd:,}, everything durable"
+    what = (
+        "All but one of the players vote and vote again, and everyone is told of every vote. "
+        "The server lets what comes within a tick of at most 100 ms share a frame, and the bare "
+        f"one writes every event by itself; at {fast} it cannot follow."
+    )
+    void = [f"Void, and measured again: {why}." for why in found.void]
+    if not found.ours:
+        return [title, what, *void, "No repetition was valid: nothing can be said."]
+    ours, bare = figure(_event_us(found.ours)), figure(_event_us(found.bare))
+    head = ("", f"server, {slow}", f"bare, {slow}", f"server, {fast}")
+    return [
+        title,
+        what,
+        _table(head, _rows(found.ours, found.bare, found.fast)),
+        *void,
+        *_disturbed([*found.ours, *found.bare, *found.fast]),
+        f"A delivered and acknowledged event costs {ours.median / bare.median:.2f} × what it "
+        f"costs a bare fan-out, and {figure(_event_us(found.fast)).median / bare.median:.2f} × "
+        f"at {fast}; the aim is at most {CROWD_AIM} ×.",
+    ]
 
 
 def _event_us(windows: Sequence[Window]) -> list[float]:

@@ -13,7 +13,7 @@ from benchmarks.load.table import Table
 
 METHOD: Final = "/planningpoker.v1.PlanningPokerService/Play"
 CARDS: Final = ("3", "5", "8", "13")
-# After a command: all that it brings about has long come by then.
+# After an answer: all else that the command brings about has long come by then.
 _QUIET_S: Final = 0.15
 
 
@@ -74,12 +74,14 @@ class PokerTable(Table):
     async def record(self) -> list[Step]:
         """Play one round slowly; what each step brings about."""
         steps = []
+        await asyncio.sleep(_QUIET_S)
         for number, player in enumerate([0, *range(len(self.players))]):
             sender, other = self.players[player], self.players[player - 1]
             own, others = _kept(sender), _kept(other)
             correlation_id = str(uuid.uuid4())
             command = self.command(number, player, correlation_id)
             sender.stream.send(command)
+            await _answered(own)
             await asyncio.sleep(_QUIET_S)
             sender.on_frame = other.on_frame = None
             if not others:
@@ -87,6 +89,13 @@ class PokerTable(Table):
             answers = [frame for frame in own if frame not in others]
             steps.append(Step(correlation_id.encode(), len(command), others, answers))
         return steps
+
+
+async def _answered(own: list[bytes]) -> None:
+    """Wait until the answer is among what the sender was told."""
+    async with asyncio.timeout(10):
+        while not any(pb.ServerEnvelope.FromString(f).HasField("command_result") for f in own):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 def _kept(player: Player) -> list[bytes]:

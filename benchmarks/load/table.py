@@ -54,6 +54,17 @@ class Table(ABC):
                 self.step(number, player, due)
             begin += lap_s
 
+    async def vote(self, per_s: float, seed: int) -> None:
+        """Start a round in which all but one player vote again and again, so that it never ends."""
+        rng = random.Random(seed)
+        self.step(0, 0, time.perf_counter())
+        due = time.perf_counter() + 1 / per_s
+        while True:
+            await asyncio.sleep(due - time.perf_counter())
+            self._counts.late_ms.append((time.perf_counter() - due) * 1e3)
+            self.step(1, rng.randrange(1, len(self.players)), due)
+            due += rng.uniform(0.5, 1.5) / per_s
+
     def check(self) -> None:
         """Raise StreamEnded if a player is not connected any more."""
         for player in self.players:

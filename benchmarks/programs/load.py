@@ -57,6 +57,12 @@ class Games:
         ]
         return {}
 
+    async def vote(self, per_s: float, seed: int) -> Mapping[str, Any]:
+        """Begin to vote at all tables, at this rate at each."""
+        create_task = asyncio.get_running_loop().create_task
+        self._playing = [create_task(table.vote(per_s, seed)) for table in self._tables]
+        return {}
+
     async def measure(self, seconds: float) -> Mapping[str, Any]:
         """What is seen from now on."""
         self._counts.begin()
@@ -81,6 +87,7 @@ async def main() -> None:
                 "record": games.record,
                 "open": games.open,
                 "play": games.play,
+                "vote": games.vote,
                 "measure": games.measure,
             }
         )

@@ -11,17 +11,20 @@ import planningpoker.storage.v1 as storage
 import planningpoker.v1 as pb
 from benchmarks.machine import ROOT
 from benchmarks.programs.answering import answer, run
-from planning_poker_server.app import steady_clock
+from planning_poker_server.availability import Availability
+from planning_poker_server.clock import SteadyClock
 from planning_poker_server.config_loader import load_settings
 from planning_poker_server.domain.digest import digest
 from planning_poker_server.domain.types import Actor, Presence
 from planning_poker_server.eventlog.open import open_log
 from planning_poker_server.eventlog.port import Commit, EventLog
 from planning_poker_server.eventlog.tables import events as events_table
+from planning_poker_server.metrics import Metrics
+from planning_poker_server.requests import AttachRequest
 from planning_poker_server.room import Room, Ticket
 from planning_poker_server.rooms import Rooms
 from planning_poker_server.seats import hash_of
-from planning_poker_server.session import AttachRequest, Session
+from planning_poker_server.session import Session
 from planning_poker_server.settings import Settings
 
 GAME_ID: Final = "0" * 32
@@ -43,10 +46,10 @@ async def build(folder: str, events: int) -> Mapping[str, Any]:
     settings = _settings(folder)
     log = await open_log(settings.database)
     room = Room(GAME_ID, settings.game, settings.room.tail_events)
-    clock_ms = steady_clock()
+    clock = SteadyClock()
     try:
         for commands in _game(events):
-            await _decide(room, log, commands, clock_ms())
+            await _decide(room, log, commands, clock.now_ms())
     finally:
         await log.close()
     return {"events": room.head}
@@ -117,7 +120,7 @@ async def ours(folder: str) -> Mapping[str, Any]:
     """From asking for a game that is not in memory to following it."""
     settings = _settings(folder)
     log = await open_log(settings.database)
-    rooms = Rooms(log, settings.room, settings.game, steady_clock())
+    rooms = Rooms(log, settings.room, settings.game, SteadyClock(), Metrics(), Availability())
     try:
         await rooms.attach(_Watcher(settings), "", _attach("1" * 32))  # threads and connections
         watcher = _Watcher(settings)

@@ -14,6 +14,7 @@ from benchmarks.load.counts import percentile
 from benchmarks.machine import Unsuitable, file_system
 from benchmarks.measure import TINY, Window, figure
 from benchmarks.report import Results, markdown
+from benchmarks.workloads.crowd import Result as Crowd
 from benchmarks.workloads.games import Result as Games
 from benchmarks.workloads.idle import Result as Idle
 from benchmarks.workloads.log import Result as Log
@@ -47,6 +48,7 @@ def whole() -> Results:
     rate: list[Mapping[str, Any]] = [{"per_s": 30_000.0, "ms": 100.0, "p50_ms": 1.0, "p99_ms": 2.0}]
     return replace(
         results([window(0.5)], [window(0.25)]),
+        crowd=Crowd([window(0.1)], [window(0.4)], [window(0.2)]),
         log=Log(rate, rate, rate),
         rebuild=Rebuild(10_000, rate, rate),
         idle=Idle(1_000, [60.0], [40.0]),
@@ -112,9 +114,9 @@ def test_a_disturbed_window_is_told() -> None:
 def test_the_plot_has_a_bar_for_each_side_and_a_dot_for_each_repetition() -> None:
     drawn = ElementTree.fromstring(plot.svg(plot.charts(whole())))  # noqa: S314 - our own
     name = "{http://www.w3.org/2000/svg}"
-    assert len(drawn.findall(f"{name}rect[@class='ours']")) == 4
-    assert len(drawn.findall(f"{name}rect[@class='peer']")) == 5
-    assert len(drawn.findall(f"{name}circle")) == 9
+    assert len(drawn.findall(f"{name}rect[@class='ours']")) == 6
+    assert len(drawn.findall(f"{name}rect[@class='peer']")) == 6
+    assert len(drawn.findall(f"{name}circle")) == 12
 
 
 def test_a_folder_in_memory_is_no_disk() -> None:

@@ -8,7 +8,7 @@ import planningpoker.v1 as pb
 from benchmarks.load.lap import Step
 from benchmarks.machine import Unsuitable, cores
 from benchmarks.measure import TINY, Bench, Window
-from benchmarks.workloads import games, idle, log, rebuild
+from benchmarks.workloads import crowd, games, idle, log, rebuild
 
 
 @pytest.fixture
@@ -40,9 +40,25 @@ def test_the_server_and_the_peer_are_told_and_tell_the_same_round(bench: Bench) 
     steps = [Step.from_json(step) for step in lap]
     votes = [["vote_submitted"]] * (TINY.players - 1) + [["vote_submitted", "votes_revealed"]]
     assert [told(frame) for step in steps for frame in step.everyone] == [["round_started"], *votes]
-    assert [len(step.sender) for step in steps] == [1] + [2] * TINY.players
+    # An answer, to a vote also the own card, and to what is critical a report.
+    assert [len(step.sender) for step in steps] == [2] + [2] * (TINY.players - 1) + [3]
     for side in (None, lap):
         check(games.under_load(bench, side, seed=1))
+
+
+def test_a_crowd_is_told_every_vote_in_fewer_frames(bench: Bench) -> None:
+    lap = games.record(bench)
+    bare = crowd.under_load(bench, lap, TINY.crowd_votes_per_s, seed=1)
+    ours = crowd.under_load(bench, None, TINY.crowd_fast_per_s, seed=1)
+    for side in (bare, ours):
+        assert side.seen["events"] >= TINY.crowd, "nobody was told of a vote"
+        assert side.seen["refusals"] == {}
+    assert _frames(ours) < _frames(bare)
+
+
+def _frames(seen: Window) -> float:
+    """Batches for each delivered event."""
+    return seen.per_event(seen.seen["frames"]["event_batch"])
 
 
 def test_the_log_and_raw_inserts_are_counted(bench: Bench) -> None:

@@ -3,10 +3,13 @@
 from typing import Any, TypeVar
 
 import planningpoker.v1 as pb
+from planning_poker_client.changes import Receipt
 from planning_poker_client.connection import Connection
+from planning_poker_client.errors import PokerError
 from planning_poker_client.inbox import Inbox
-from planning_poker_client.notices import Loss, Notice
+from planning_poker_client.notices import Loss, Notice, Settled
 from planning_poker_client.options import ClientOptions
+from planning_poker_client.pending import ShownView
 from planning_poker_client.states import ConnectionState
 from tests.client import said
 
@@ -72,7 +75,7 @@ class Driven:
     def ask(self, correlation_id: str, timeout: float | None = None, **body: Any) -> None:
         """Send a command of Ada's."""
         command = pb.Command(game_id=said.GAME, player_id="p1", **body)
-        self.connection.send(command, correlation_id, self.now, timeout)
+        self.note(self.connection.send(command, correlation_id, self.now, timeout))
 
     def join(self, correlation_id: str = "join", version: int = 3) -> Inbox:
         """Join as Ada; everything about it is written and acknowledged."""
@@ -89,6 +92,31 @@ class Driven:
         assert self.payloads() == ["ack"]
         self.notices.clear()
         return self.connection.games[said.GAME]
+
+    def vote(self, correlation_id: str, card: str = "8", round_id: str = "r1") -> None:
+        """Put a card face down, as Ada."""
+        self.ask(correlation_id, submit_vote=pb.SubmitVote(round_id=round_id, card=card))
+
+    def retract(self, correlation_id: str, round_id: str = "r1") -> None:
+        self.ask(correlation_id, retract_vote=pb.RetractVote(round_id=round_id))
+
+    def outcomes(self) -> dict[str, Receipt | PokerError]:
+        """What became of the commands that were settled since the last look, by id."""
+        return {settled.correlation_id: settled.outcome for settled in self.told(Settled)}
+
+    def view(self, player_id: str = "p1") -> ShownView:
+        """What this seat sees."""
+        inbox = self.connection.games[said.GAME]
+        return inbox.pending.view(player_id, inbox.view)
+
+    def card(self, player_id: str = "p1") -> str:
+        """What this seat knows of its own card."""
+        return self.connection.games[said.GAME].seat(player_id).card
+
+    def pending(self, player_id: str = "p1") -> list[str]:
+        """The ids of this seat's commands that are not confirmed."""
+        commands = self.connection.games[said.GAME].pending.of(player_id)
+        return [command.correlation_id for command in commands]
 
     def attach(self, correlation_id: str, player_id: str = "") -> None:
         """Ask to follow the game, as a watcher or with a seat."""

@@ -77,6 +77,37 @@ ROUND_CLOSED = pb.Refusal(
 )
 
 
+LOG_DOWN = pb.Refusal(
+    reason=pb.REASON_LOG_UNAVAILABLE, code=14, message="Later.", definite=True, retryable=True
+)
+
+
+def status(
+    state: pb.ServiceState.ValueType,
+    fallback: pb.Fallback.ValueType = pb.FALLBACK_UNSPECIFIED,
+    retry_ms: int = 0,
+) -> pb.ServerEnvelope:
+    """The server tells how well it works."""
+    told = pb.ServiceStatus(state=state, message="The log is away.", fallback=fallback)
+    told.retry_delay.FromMilliseconds(retry_ms)
+    return envelope(service_status=told)
+
+
+READ_ONLY = status(pb.SERVICE_STATE_DEGRADED, pb.FALLBACK_READ_ONLY_MODE, 1_000)
+AVAILABLE = status(pb.SERVICE_STATE_AVAILABLE)
+
+
+def report(version: int, *, final: bool, acknowledged: str = "") -> pb.DeliveryReport:
+    """Who has a critical event: these seats have it, p2 is away."""
+    return pb.DeliveryReport(
+        game_id=GAME,
+        version=version,
+        acknowledged_player_ids=acknowledged.split(),
+        absent_player_ids=["p2"],
+        final=final,
+    )
+
+
 def batch(*events: pb.GameEvent) -> pb.ServerEnvelope:
     """A run of events."""
     first = events[0].version if events else 0
@@ -141,6 +172,29 @@ def round_started(version: int, round_id: str = "r1", story_id: str = "") -> pb.
 def voted(version: int, player_id: str = "p1", round_id: str = "r1") -> pb.GameEvent:
     vote = pb.VoteSubmitted(round_id=round_id, player_id=player_id)
     return event(version, vote_submitted=vote)
+
+
+def retracted(version: int, player_id: str = "p1", round_id: str = "r1") -> pb.GameEvent:
+    vote = pb.VoteRetracted(round_id=round_id, player_id=player_id)
+    return event(version, vote_retracted=vote)
+
+
+def renamed(version: int, name: str, player_id: str = "p1") -> pb.GameEvent:
+    player = pb.Player(player_id=player_id, display_name=name, role=pb.PLAYER_ROLE_VOTER)
+    return event(version, player_updated=pb.PlayerUpdated(player=player))
+
+
+def revealed(version: int, round_id: str = "r1") -> pb.GameEvent:
+    closed = pb.Round(
+        round_id=round_id, status=pb.ROUND_STATUS_REVEALED, number=1, voted_player_ids=["p2"]
+    )
+    return event(version, votes_revealed=pb.VotesRevealed(round=closed))
+
+
+def caused(correlation_id: str, event_: pb.GameEvent) -> pb.GameEvent:
+    """The same event, by this command."""
+    event_.correlation_id = correlation_id
+    return event_
 
 
 def ended(version: int) -> pb.GameEvent:

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 import pytest
 
 import planningpoker.v1 as pb
-from planning_poker_client.changes import Change, Item, Resynced
-from planning_poker_client.errors import ConnectionLost
-from planning_poker_client.watch import Changes
+from planning_poker_client.changes import Change, Item, Resynced, RolledBack
+from planning_poker_client.errors import ConnectionLost, PokerError
+from planning_poker_client.service import Available, Unavailable
+from planning_poker_client.watch import Changes, Services
 from tests.client import said
 
 
@@ -56,6 +57,24 @@ async def test_falling_behind_twice_before_looking_is_told_once() -> None:
     assert others[-1] == change(31)
 
 
+async def test_what_is_rolled_back_stands_between_the_changes_and_is_no_version() -> None:
+    rolled_back = RolledBack("c1", "submit_vote", PokerError("No."))
+    changes = Changes(3, limit=2)
+    changes.push([change(4), rolled_back])
+    assert await anext(changes) == change(4)
+    assert await anext(changes) == rolled_back
+    changes.push([change(5), change(6), rolled_back])
+    changes.end()
+    assert await rest(changes) == [Resynced(4, 6)]
+
+
+async def test_a_watched_service_begins_with_now_and_ends_behind_the_last_word() -> None:
+    services = Services(Available())
+    services.push(Unavailable("Closed."), last=True)
+    services.push(Available())
+    assert [state async for state in services] == [Available(), Unavailable("Closed.")]
+
+
 async def test_an_error_comes_behind_what_was_queued_and_stays() -> None:
     changes = Changes(3, limit=10)
     changes.push([change(4)])
@@ -92,3 +111,5 @@ def test_what_is_printed_of_a_change_holds_no_card() -> None:
     vote = pb.Vote(player_id="p1", card="canary")
     event = said.event(4, votes_revealed=pb.VotesRevealed(round=pb.Round(votes=[vote])))
     assert repr(Change(4, "votes_revealed", event)) == "Change(4, 'votes_revealed')"
+    rolled_back = RolledBack("c1", "submit_vote", PokerError("canary is not in this deck"))
+    assert repr(rolled_back) == "RolledBack('c1', 'submit_vote', PokerError)"

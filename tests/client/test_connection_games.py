@@ -421,6 +421,23 @@ def test_being_detached_as_slow_resumes_from_the_last_version() -> None:
     assert attach_written(driven).attach.after_version == 4
 
 
+def test_a_command_that_crosses_a_detached_is_sent_again_once_the_seat_is_back() -> None:
+    not_held = pb.Refusal(reason=pb.REASON_SEAT_NOT_HELD, code=7, message="No.", definite=True)
+    driven = Driven().connect()
+    driven.join()
+    driven.hear(said.batch(said.joined(4)))
+    driven.retract("late")
+    assert driven.payloads() == ["command.retract_vote"]
+    driven.hear(said.detached(pb.DETACH_REASON_UNACKNOWLEDGED, RESUME))
+    driven.hear(said.refused("late", not_held))
+    assert driven.outcomes() == {}
+    attach = attach_written(driven)
+    driven.hear(said.attached(attach.correlation_id, None, "p1", head=4))
+    assert [message.correlation_id for message in driven.written()] == ["late"]
+    driven.hear(said.refused("late", not_held))  # now it is the answer
+    assert isinstance(driven.outcomes()["late"], CommandRefused)
+
+
 def test_being_detached_to_rejoin_begins_anew() -> None:
     driven = Driven().connect()
     driven.join()
@@ -762,9 +779,8 @@ def test_what_only_a_newer_sdk_knows_is_passed_over() -> None:
     driven = Driven().connect()
     driven.join()
     driven.hear(
-        said.envelope(service_status=pb.ServiceStatus()),
-        said.envelope(delivery_report=pb.DeliveryReport(game_id=said.GAME)),
         said.envelope(),
+        said.envelope(presence_delta=pb.PresenceDelta(game_id="another")),
     )
     assert not driven.told(Hangup)
     assert not driven.notices

@@ -82,7 +82,7 @@ def test_a_server_of_another_protocol_is_not_asked_again() -> None:
 
 
 def test_opening_is_tried_again_until_the_time_for_it_is_over() -> None:
-    driven = Driven(connect_timeout=10.0)
+    driven = Driven()
     driven.connection.open(driven.now)
     tries = 0
     while driven.connection.retry_at is not None:
@@ -174,7 +174,7 @@ def test_after_a_loss_it_waits_a_random_part_of_a_doubling_backoff() -> None:
 
 
 def test_the_backoff_begins_anew_only_after_a_steady_connection() -> None:
-    driven = Driven(steady_after=30.0).connect(ping_ms=0)
+    driven = Driven().connect(ping_ms=0)
     driven.lose()
     driven.stream(ping_ms=0)
     driven.wait(29.0)

@@ -9,11 +9,15 @@ from pathlib import Path
 
 import planningpoker.v1 as pb
 from planning_poker_client import (
+    Available,
     Change,
     ClientOptions,
     CommandRefused,
     Connected,
+    Degraded,
+    DeliveryReport,
     Failed,
+    Fallback,
     FileSeatStore,
     Game,
     GameView,
@@ -24,9 +28,13 @@ from planning_poker_client import (
     Receipt,
     Reconnecting,
     Resynced,
+    RolledBack,
     SeatHandle,
     SeatStore,
+    ShownView,
     StoredSeat,
+    Unavailable,
+    WaitTimeout,
     sync,
 )
 
@@ -64,6 +72,8 @@ async def tell(game: Game) -> AsyncIterator[str]:
                 yield f"round {round_.number}"
             case Change(name=name, actor_id=actor_id):
                 yield f"{name} by {actor_id}"
+            case RolledBack(name=name, error=error):
+                yield f"no {name}: {error}"
 
 
 async def watch(client: PokerClient) -> None:
@@ -75,6 +85,36 @@ async def watch(client: PokerClient) -> None:
                 print("attempt", attempt, "because", reason)
             case Failed(reason=reason):
                 print("given up:", reason)
+
+
+async def watch_service(client: PokerClient) -> None:
+    async for service in client.services():
+        match service:
+            case Available():
+                print("all works")
+            case Degraded(reason=reason, fallback=Fallback.READ_ONLY_MODE):
+                print("only to be looked at:", reason)
+            case Degraded(reason=reason, fallback=fallback):
+                print(fallback.value, reason)
+            case Unavailable(reason=reason, retry_after=wait):
+                print(reason, "" if wait is None else wait.total_seconds())
+                await client.reconnect()
+
+
+async def reveal(game: Game) -> frozenset[str]:
+    receipt = await game.reveal()
+    try:
+        report: DeliveryReport = await receipt.delivered(timeout=30)
+    except WaitTimeout:
+        interim = game.last_report
+        return interim.pending if interim is not None else frozenset()
+    return report.pending | report.absent
+
+
+def table(game: Game) -> str:
+    view: ShownView = game.view
+    waiting = ", ".join(command.name for command in view.pending)
+    return f"{view.display_name}{' (old)' if view.stale else ''} {waiting} {game.seat.card}"
 
 
 async def vote(game: Game, card: str, webhook_id: str) -> Receipt | None:

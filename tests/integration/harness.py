@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from planning_poker_server.app import RunningServer, start_server
+from planning_poker_server.clock import Clock
 from planning_poker_server.config_loader import load_settings
 from planning_poker_server.domain.types import Timer
 from planning_poker_server.eventlog.open import open_log
@@ -133,6 +134,10 @@ class FaultyLog:
         self._fail()
         return await self._inner.due(until_ms, limit)
 
+    async def probe(self) -> None:
+        self._fail()
+        await self._inner.probe()
+
     async def close(self) -> None:
         await self._inner.close()
 
@@ -167,6 +172,8 @@ class Host:
     def __init__(self, folder: Path, lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder = folder
         self.lines = lines
+        self.clock: Clock | None = None
+        """Of the servers to be started; None: the real one."""
         self.log: FaultyLog
         self.server: RunningServer
         self._exits = AsyncExitStack()
@@ -185,7 +192,7 @@ class Host:
 
     async def start(self, **sections: Section) -> RunningServer:
         """Serve from this machine's database; an earlier server must have been stopped."""
-        self.server = await start_server(settings_for(self.folder, **sections))
+        self.server = await start_server(settings_for(self.folder, **sections), self.clock)
         self._exits.push_async_callback(self.server.stop, 0)
         return self.server
 

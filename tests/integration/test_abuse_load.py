@@ -339,6 +339,7 @@ async def test_a_subscriber_that_acknowledges_nothing_is_given_a_snapshot_and_th
     await lazy.ack(ada.game_id, lazy.views[ada.game_id].version)
     for number in range(40):
         await acknowledged(stream, ada, story(number))
+    host.lines.expected.add("delivery failed, SLOW")
     detached = await lazy.expect("detached")
     assert (detached.reason, detached.next_step) == (pb.DETACH_REASON_SLOW, pb.NEXT_STEP_RESUME)
     assert any(each.event_batch.HasField("snapshot") for each in lazy.received)

@@ -247,3 +247,24 @@ async def test_one_game_that_waits_for_the_log_keeps_no_other_waiting(host: Host
     host.log.release()
     async with asyncio.timeout(5):
         assert (await stream.answer(waiting)).HasField("accepted")
+
+
+async def test_who_is_there_is_told_that_the_service_is_read_only_and_when_it_is_not(
+    host: Host,
+) -> None:
+    host.lines.expected |= {"the log is unavailable", "timers cannot be read"}
+    stream, ada, wall = await playing(host)
+    host.log.refuses = True
+    await stream.refused(ada, add_stories=story())
+    for each in (stream, wall, await host.stream()):
+        status = await each.expect("service_status")
+        assert status.state == pb.SERVICE_STATE_DEGRADED
+        assert status.fallback == pb.FALLBACK_READ_ONLY_MODE
+        assert "disk" not in status.message
+    host.log.refuses = False  # and nobody asks for anything
+    for each in (stream, wall):
+        status = await each.expect("service_status")
+        assert status.state == pb.SERVICE_STATE_AVAILABLE
+    late = await host.stream()
+    await late.ping()
+    assert "service_status" not in late.names()

@@ -14,6 +14,7 @@ from planning_poker_client import (
     Game,
     GameDetached,
     PokerClient,
+    RolledBack,
 )
 from tests.integration.harness import Host
 
@@ -55,6 +56,26 @@ async def refused(command: object) -> str:
         await command  # type: ignore[misc]
     assert error.value.definite
     return error.value.reason
+
+
+async def test_an_own_vote_shows_before_the_server_has_it_and_a_refused_one_is_taken_back(
+    ada: Game, bob: Game
+) -> None:
+    await ada.start_round()
+    await caught_up(ada, bob)
+    changes = bob.changes()
+    voting = asyncio.create_task(bob.vote("8"))
+    await asyncio.sleep(0)
+    assert (bob.view.has_voted("p2"), ada.view.has_voted("p2")) == (True, False)
+    assert [command.name for command in bob.pending] == ["submit_vote"]
+    receipt = await voting
+    assert (bob.view.version >= receipt.version, bob.pending, bob.stale) == (True, (), False)
+    assert await refused(bob.vote("eleven")) == "CARD_NOT_IN_DECK"
+    assert bob.seat.card == "8"
+    voted, taken_back = await anext(changes), await anext(changes)
+    assert isinstance(voted, Change)
+    assert isinstance(taken_back, RolledBack)
+    assert isinstance(taken_back.error, CommandRefused)
 
 
 async def test_a_whole_game_from_the_first_story_to_the_last_estimate(

@@ -19,7 +19,7 @@ from planning_poker_client import (
     Reconnecting,
     Resynced,
 )
-from tests.integration.gate import Gate
+from planning_poker_simulator import FaultProxy
 from tests.integration.harness import Host
 
 PATIENCE_S = 20.0
@@ -27,18 +27,16 @@ EAGER = ClientOptions(backoff_first=0.02, backoff_longest=0.05)
 
 
 @asynccontextmanager
-async def gate_to(host: Host, **room: int) -> AsyncIterator[Gate]:
+async def gate_to(host: Host, **room: int) -> AsyncIterator[FaultProxy]:
     """A way to a server that is started behind it."""
     host.lines.expected.add("connection lost")
     await host.start(room=room)
-    gate = Gate(host.server.port)
-    await gate.start()
-    yield gate
-    await gate.close()
+    async with FaultProxy(host.server.address) as gate:
+        yield gate
 
 
 @pytest_asyncio.fixture
-async def gate(host: Host) -> AsyncIterator[Gate]:
+async def gate(host: Host) -> AsyncIterator[FaultProxy]:
     async with gate_to(host) as gate:
         yield gate
 
@@ -86,7 +84,7 @@ async def test_a_restart_of_the_server_is_survived_with_nothing_lost_or_doubled(
 
 
 async def test_cuts_in_the_middle_of_everything_lose_and_double_nothing(
-    host: Host, gate: Gate
+    host: Host, gate: FaultProxy
 ) -> None:
     async with (
         PokerClient(gate.address, options=EAGER) as ada_client,
@@ -96,12 +94,13 @@ async def test_cuts_in_the_middle_of_everything_lose_and_double_nothing(
         watcher = await watching_client.attach(ada.game_id)
         told = watcher.changes()
 
-        async def cut_now_and_then() -> None:
+        async def cut_now_and_then() -> int:
             seen = 0
             async for _ in watcher.changes():
                 seen += 1
                 if seen % 7 == 0:
                     gate.cut()
+            return seen // 7
 
         cutting = asyncio.create_task(cut_now_and_then())
         titles = [f"Story {number}" for number in range(60)]
@@ -109,9 +108,9 @@ async def test_cuts_in_the_middle_of_everything_lose_and_double_nothing(
             await ada.add_story(title)
         await asyncio.gather(*(ada.add_story(title) for title in titles[20:]))
         await ada.end()
-        await cutting
+        cuts = await cutting
         versions = [item.version async for item in told if isinstance(item, Change)]
-        assert gate.cuts >= 5
+        assert cuts >= 5
         assert versions == list(range(3, 3 + len(titles) + 1))
         added = [story.title for story in watcher.view.stories.values()]
         assert added[:20] == titles[:20]
@@ -120,7 +119,9 @@ async def test_cuts_in_the_middle_of_everything_lose_and_double_nothing(
         assert ada.view == watcher.view
 
 
-async def test_who_missed_a_little_is_told_of_it_event_by_event(host: Host, gate: Gate) -> None:
+async def test_who_missed_a_little_is_told_of_it_event_by_event(
+    host: Host, gate: FaultProxy
+) -> None:
     async with (
         PokerClient(host.server.address) as ada_client,
         PokerClient(gate.address, options=EAGER) as bob_client,
@@ -129,10 +130,10 @@ async def test_who_missed_a_little_is_told_of_it_event_by_event(host: Host, gate
         bob = await bob_client.join(ada.join_code, "Bob")
         await sees(bob, (await ada.start_round()).version)
         changes = bob.changes()
-        gate.shut()
+        gate.down()
         await becomes(bob_client, Reconnecting)
         first, last = await ada.vote("8"), await ada.vote("5")
-        gate.open()
+        gate.up()
         await sees(bob, last.version)
         told = [await anext(changes) for _ in range(2)]
         assert [item.version for item in told if isinstance(item, Change)] == [
@@ -141,7 +142,7 @@ async def test_who_missed_a_little_is_told_of_it_event_by_event(host: Host, gate
         ]
 
 
-async def test_a_watcher_of_a_guarded_game_comes_back(host: Host, gate: Gate) -> None:
+async def test_a_watcher_of_a_guarded_game_comes_back(host: Host, gate: FaultProxy) -> None:
     async with (
         PokerClient(host.server.address) as ada_client,
         PokerClient(gate.address, options=EAGER) as watching_client,
@@ -164,11 +165,11 @@ async def test_who_missed_more_than_the_server_keeps_is_resynced(host: Host) -> 
         before = (await ada.start_round()).version
         await sees(bob, before)
         changes = bob.changes()
-        gate.shut()
+        gate.down()
         await becomes(bob_client, Reconnecting)
         for number in range(9):
             await ada.add_story(f"Story {number}")
-        gate.open()
+        gate.up()
         await sees(bob, ada.view.version)
         assert await anext(changes) == Resynced(before, ada.view.version)
         assert bob.view == ada.view
@@ -176,26 +177,26 @@ async def test_who_missed_more_than_the_server_keeps_is_resynced(host: Host) -> 
 
 
 async def test_a_server_that_stays_away_is_given_up_until_the_client_is_opened_again(
-    host: Host, gate: Gate
+    host: Host, gate: FaultProxy
 ) -> None:
     host.lines.expected.add("connection given up")
     options = ClientOptions(backoff_first=0.01, backoff_longest=0.01, max_attempts=3)
     async with PokerClient(gate.address, options=options) as client:
         game = await client.create_game("Sprint 12", player="Ada")
         changes = game.changes()
-        gate.shut()
+        gate.down()
         await becomes(client, Failed)
         with pytest.raises(ConnectionLost, match="is the server running"):
             await anext(changes)
         assert game.view.phase == pb.GAME_PHASE_LOBBY
-        gate.open()
+        gate.up()
         await client.open()
         assert isinstance(client.state, Connected)
         await game.add_story("After all")
         assert len(game.view.stories) == 1
 
 
-async def test_the_states_of_a_connection_can_be_watched(host: Host, gate: Gate) -> None:
+async def test_the_states_of_a_connection_can_be_watched(host: Host, gate: FaultProxy) -> None:
     async with PokerClient(gate.address, options=EAGER) as client:
         states = client.states()
         gate.cut()

@@ -25,7 +25,7 @@ from planning_poker_client import (
     Reconnecting,
     StoredSeat,
 )
-from tests.integration.gate import Gate
+from planning_poker_simulator import FaultProxy
 from tests.integration.harness import Host
 from tests.integration.raw import new_secret
 
@@ -418,40 +418,36 @@ async def test_joining_without_a_stream_keeps_and_derives_secrets_as_with_one(
 async def test_a_call_that_was_cut_off_is_made_again_and_has_one_effect(
     host: Host, ada: Game
 ) -> None:
-    gate = Gate(host.server.port)
-    await gate.start()
-    try:
-        async with PokerClient(gate.address, connect=False, options=FAST) as cut:
-            handle = cut.seat(ada.game_id, ada.player_id, ada.seat_secret)
-            host.log.hold()
-            adding = asyncio.create_task(handle.add_story("Login"))
-            await host.log.held.wait()
-            gate.cut()
-            host.log.release()
-            assert await adding == "s1"
-    finally:
-        await gate.close()
+    async with (
+        FaultProxy(host.server.address) as gate,
+        PokerClient(gate.address, connect=False, options=FAST) as cut,
+    ):
+        handle = cut.seat(ada.game_id, ada.player_id, ada.seat_secret)
+        host.log.hold()
+        adding = asyncio.create_task(handle.add_story("Login"))
+        await host.log.held.wait()
+        gate.cut()
+        host.log.release()
+        assert await adding == "s1"
     await ada.wait_for(lambda view: bool(view.stories), PATIENCE_S)
     assert len(ada.view.stories) == 1
 
 
 async def test_what_never_arrives_is_unknown_and_asking_again_tells(host: Host, ada: Game) -> None:
-    gate = Gate(host.server.port)
-    await gate.start()
-    try:
-        async with PokerClient(gate.address, connect=False, options=FAST) as cut:
-            handle = cut.seat(ada.game_id, ada.player_id, ada.seat_secret)
-            host.log.hold()
-            adding = asyncio.create_task(handle.add_story("Login", timeout=1.0))
-            await host.log.held.wait()
-            gate.shut()
-            with pytest.raises(OutcomeUnknown) as unknown:
-                await adding
-            gate.open()
-            host.log.release()
-            assert await handle.add_story("Login", request_id=unknown.value.correlation_id) == "s1"
-    finally:
-        await gate.close()
+    async with (
+        FaultProxy(host.server.address) as gate,
+        PokerClient(gate.address, connect=False, options=FAST) as cut,
+    ):
+        handle = cut.seat(ada.game_id, ada.player_id, ada.seat_secret)
+        host.log.hold()
+        adding = asyncio.create_task(handle.add_story("Login", timeout=1.0))
+        await host.log.held.wait()
+        gate.down()
+        with pytest.raises(OutcomeUnknown) as unknown:
+            await adding
+        gate.up()
+        host.log.release()
+        assert await handle.add_story("Login", request_id=unknown.value.correlation_id) == "s1"
     assert len(ada.view.stories) == 1
 
 

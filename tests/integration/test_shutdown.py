@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -212,3 +213,36 @@ async def test_a_second_server_on_the_same_address_does_not_start(host: Host) ->
     with pytest.raises(AddressInUse, match="is another server running"):
         await start_server(settings)
     await (await host.stream()).create()
+
+
+async def test_a_hundred_and_more_streams_are_told_in_batches_and_all_before_the_end(
+    host: Host,
+) -> None:
+    server = await host.start()
+    clients = [await host.client() for _ in range(3)]
+    streams = [await client.stream() for client in clients for _ in range(60)]
+    began = time.monotonic()
+    async with asyncio.timeout(PATIENCE_S):
+        await server.stop()
+    assert time.monotonic() - began < 5
+    delays = set()
+    for stream in streams:
+        goodbye = await stream.expect("goodbye")
+        assert goodbye.reason == pb.GOODBYE_REASON_DRAINING
+        delays.add(goodbye.retry_delay.ToMilliseconds())
+    assert len(delays) > 30, "they would all come back in the same moment"
+
+
+async def test_metrics_are_served_where_configured_and_no_longer_than_the_server(
+    host: Host, unused_tcp_port: int
+) -> None:
+    server = await host.start(server={"metrics_port": unused_tcp_port})
+    url = f"http://127.0.0.1:{unused_tcp_port}/metrics"
+    response = await asyncio.to_thread(urllib.request.urlopen, url)
+    with response:
+        assert "planning_poker_redeliveries_total 0.0" in response.read().decode()
+    with pytest.raises(AddressInUse, match=str(unused_tcp_port)):
+        await start_server(settings_for(host.folder, server={"metrics_port": unused_tcp_port}))
+    await server.stop()
+    with pytest.raises(OSError, match="refused"):
+        await asyncio.to_thread(urllib.request.urlopen, url)

@@ -21,6 +21,7 @@ BASES = (
     ROOT,
     ROOT / "server/src/planning_poker_server",
     ROOT / "client/src/planning_poker_client",
+    ROOT / "simulator/src/planning_poker_simulator",
     ROOT / "model/src/planning_poker_model",
     ROOT / "protos/planningpoker/v1",
 )

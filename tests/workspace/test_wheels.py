@@ -14,7 +14,7 @@ import pytest
 from tests.workspace.serving import serving
 from tests.workspace.tree import ROOT
 
-DISTRIBUTIONS = ("generated", "model", "client", "server")
+DISTRIBUTIONS = ("generated", "model", "client", "server", "simulator")
 CLIENT_NEEDS = ("grpcio", "protobuf", "typing-extensions")
 
 
@@ -113,6 +113,7 @@ def test_the_servers_wheel_brings_its_migrations(wheels: Path) -> None:
         "planning_poker_model",
         "planning_poker_client",
         "planning_poker_server",
+        "planning_poker_simulator",
     ],
 )
 def test_each_wheel_says_that_it_is_typed(wheels: Path, package: str) -> None:

@@ -8,7 +8,7 @@ async with PokerClient("localhost:50051") as client:
         ...
 """
 
-from planning_poker_client.changes import Change, EventBody, Item, Receipt, Resynced
+from planning_poker_client.changes import Change, EventBody, Item, Receipt, Resynced, RolledBack
 from planning_poker_client.client import PokerClient
 from planning_poker_client.errors import (
     ClientClosed,
@@ -19,9 +19,11 @@ from planning_poker_client.errors import (
     GameDetached,
     GameOver,
     NoRound,
+    NotReported,
     NotSent,
     OutcomeUnknown,
     PokerError,
+    Replaced,
     SeatStoreError,
     WaitTimeout,
 )
@@ -29,6 +31,8 @@ from planning_poker_client.exchange import CallOptions
 from planning_poker_client.game import Game
 from planning_poker_client.handles import SeatHandle
 from planning_poker_client.options import ClientOptions
+from planning_poker_client.pending import PendingCommand, ShownView
+from planning_poker_client.reports import DeliveryReport
 from planning_poker_client.seat_store import (
     FileSeatStore,
     MemorySeatStore,
@@ -36,6 +40,13 @@ from planning_poker_client.seat_store import (
     StoredSeat,
 )
 from planning_poker_client.seating import CreateOptions, JoinOptions
+from planning_poker_client.service import (
+    Available,
+    Degraded,
+    Fallback,
+    ServiceState,
+    Unavailable,
+)
 from planning_poker_client.states import (
     Connected,
     Connecting,
@@ -44,10 +55,11 @@ from planning_poker_client.states import (
     Failed,
     Reconnecting,
 )
-from planning_poker_client.watch import Changes, States
+from planning_poker_client.watch import Changes, Services, States
 from planning_poker_model.view import GameView
 
 __all__ = [
+    "Available",
     "CallOptions",
     "Change",
     "Changes",
@@ -61,9 +73,12 @@ __all__ = [
     "ConnectionProblem",
     "ConnectionState",
     "CreateOptions",
+    "Degraded",
+    "DeliveryReport",
     "Disconnected",
     "EventBody",
     "Failed",
+    "Fallback",
     "FileSeatStore",
     "Game",
     "GameDetached",
@@ -73,17 +88,25 @@ __all__ = [
     "JoinOptions",
     "MemorySeatStore",
     "NoRound",
+    "NotReported",
     "NotSent",
     "OutcomeUnknown",
+    "PendingCommand",
     "PokerClient",
     "PokerError",
     "Receipt",
     "Reconnecting",
+    "Replaced",
     "Resynced",
+    "RolledBack",
     "SeatHandle",
     "SeatStore",
     "SeatStoreError",
+    "ServiceState",
+    "Services",
+    "ShownView",
     "States",
     "StoredSeat",
+    "Unavailable",
     "WaitTimeout",
 ]

@@ -2,12 +2,12 @@
 
 import planningpoker.v1 as pb
 from planning_poker_client.changes import Receipt
-from planning_poker_client.errors import CommandRefused, OutcomeUnknown, PokerError
+from planning_poker_client.errors import CommandRefused, NotSent, OutcomeUnknown, PokerError
 from planning_poker_client.inflight import Request
 
 
-def receipt_of(correlation_id: str, result: pb.CommandResult) -> Receipt:
-    """The receipt that an accepting result stands for."""
+def receipt_of(correlation_id: str, result: pb.CommandResult, command: str = "") -> Receipt:
+    """The receipt that an accepting result stands for; `command` is its name."""
     accepted = result.accepted
     return Receipt(
         correlation_id=correlation_id,
@@ -17,20 +17,28 @@ def receipt_of(correlation_id: str, result: pb.CommandResult) -> Receipt:
         player_id=accepted.player_id,
         story_ids=tuple(accepted.story_ids),
         round_id=accepted.round_id,
+        command=command,
     )
 
 
-def refusal_of(request: Request, refusal: pb.Refusal) -> PokerError:
-    """The error that a refusing result stands for."""
-    return error_of(request.correlation_id, refusal)
-
-
-def error_of(correlation_id: str, refusal: pb.Refusal) -> PokerError:
+def refusal_of(correlation_id: str, refusal: pb.Refusal) -> PokerError:
     """The error that the refusal of the command of this id stands for."""
     if refusal.definite:
         return CommandRefused(refusal)
     retry_after = refusal.retry_delay.ToTimedelta()
     return OutcomeUnknown(refusal.message, correlation_id, retry_after)
+
+
+def error_of(request: Request, error: PokerError) -> PokerError:
+    """The error of a request that is given up: `error`, unless the server may have it already."""
+    if not request.ever_sent or isinstance(error, OutcomeUnknown):
+        return error
+    what = "whether the command had an effect" if request.is_command else "the outcome"
+    message = f"The server did not answer: {what} is unknown."
+    unknown = OutcomeUnknown(message, request.correlation_id)
+    if not isinstance(error, NotSent):
+        unknown.__cause__ = error
+    return unknown
 
 
 def own_vote(request: Request, receipt: Receipt) -> pb.SeatState | None:

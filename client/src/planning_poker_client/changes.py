@@ -1,10 +1,12 @@
 """What a follower of a game is told, in order and once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TypeAlias, cast
+from typing import Protocol, TypeAlias, cast
 
 import planningpoker.v1 as pb
+from planning_poker_client.errors import NotReported, PokerError
+from planning_poker_client.reports import DeliveryReport
 
 EventBody: TypeAlias = (
     pb.GameCreated
@@ -75,7 +77,29 @@ class Resynced:
     """The version of the view that replaced it; lower where the server's log was restored."""
 
 
-Item: TypeAlias = Change | Resynced
+@dataclass(frozen=True, slots=True)
+class RolledBack:
+    """What the own seat asked for and the view showed already was not to be; the view is right."""
+
+    correlation_id: str
+    """Of the command."""
+    name: str
+    """What it was: "submit_vote", "retract_vote" or "update_player"."""
+    error: PokerError
+    """Why, as it is raised where the command was awaited."""
+
+    def __repr__(self) -> str:
+        # A refusal's message may name the card.
+        return f"RolledBack({self.correlation_id!r}, {self.name!r}, {type(self.error).__name__})"
+
+
+Item: TypeAlias = Change | Resynced | RolledBack
+
+
+class Delivers(Protocol):
+    """Who waits for the report on a receipt."""
+
+    async def delivered(self, receipt: "Receipt", timeout: float | None) -> DeliveryReport: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +119,18 @@ class Receipt:
     """The stories that were added, in their order."""
     round_id: str = ""
     """The round that was started."""
+    command: str = field(default="", compare=False)
+    """What was accepted: "reveal_votes"; empty for attaching."""
+    delivers: Delivers | None = field(default=None, compare=False, repr=False)
+    """The client that gave it; None: nobody tells of its delivery."""
+
+    async def delivered(self, timeout: float | None = None) -> DeliveryReport:
+        """Wait for the final word on who has the critical event that this command caused.
+
+        `timeout` is in seconds, `ClientOptions.report_timeout` by default. Raises
+        NotReported at once where such a command is never reported on, WaitTimeout,
+        and ClientClosed, ConnectionLost or GameDetached when no report can come.
+        """
+        if self.delivers is None:
+            raise NotReported("Nobody tells of its delivery: it was not sent on a stream.")
+        return await self.delivers.delivered(self, timeout)

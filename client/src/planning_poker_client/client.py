@@ -14,16 +14,17 @@ from planning_poker_client.errors import CommandRefused, GameDetached
 from planning_poker_client.exchange import CallOptions, Exchange
 from planning_poker_client.game import Game
 from planning_poker_client.handles import SeatHandle, Ways
+from planning_poker_client.logs import LOG
 from planning_poker_client.options import ClientOptions
 from planning_poker_client.seat_keeper import DEAD, SeatKeeper
 from planning_poker_client.seat_keys import is_game_id
 from planning_poker_client.seat_store import SeatStore, StoredSeat
 from planning_poker_client.seating import CreateOptions, JoinOptions
+from planning_poker_client.service import ServiceState
 from planning_poker_client.sitting import Sitting
 from planning_poker_client.states import ConnectionState
-from planning_poker_client.transport import LOG
 from planning_poker_client.unary import Unary
-from planning_poker_client.watch import States
+from planning_poker_client.watch import Services, States
 
 _PROTOCOL_VERSIONS: Final = (1,)
 _GONE: Final = frozenset({DEAD, "GAME_NOT_FOUND", "GAME_ENDED"})
@@ -111,6 +112,23 @@ class PokerClient:
     def states(self) -> States:
         """The state now and each that follows, for `async for`, until the client is closed."""
         return self._exchange.states()
+
+    async def reconnect(self) -> None:
+        """Connect at once: after the connection was given up, or instead of waiting on.
+
+        Returns once connected. Raises ConnectionFailed when that takes longer than
+        `connect_timeout`; what was not given up is tried further.
+        """
+        await self._exchange.reconnect()
+
+    @property
+    def service(self) -> ServiceState:
+        """Available, Degraded (with what still works) or Unavailable."""
+        return self._exchange.service
+
+    def services(self) -> Services:
+        """What works now and each change of it, for `async for`, until the client is closed."""
+        return self._exchange.services()
 
     # Games that are followed
 

@@ -9,20 +9,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import planningpoker.v1 as pb
-from planning_poker_client.answers import receipt_of, refusal_of
-from planning_poker_client.errors import (
-    ClientClosed,
-    ConnectionLost,
-    NotSent,
-    OutcomeUnknown,
-    PokerError,
-)
+from planning_poker_client.answers import error_of, receipt_of, refusal_of
+from planning_poker_client.errors import ClientClosed, ConnectionLost, PokerError
 from planning_poker_client.heartbeat import Heartbeat
 from planning_poker_client.inbox import AckPace, Inbox
 from planning_poker_client.inflight import InFlight, Request
 from planning_poker_client.link import Link
-from planning_poker_client.notices import Ended, Hangup, Loss, Notice, Settled
+from planning_poker_client.notices import Ended, Hangup, Loss, Notice, ServiceTold, Settled
+from planning_poker_client.offline import OfflineVotes, replaced, too_late
 from planning_poker_client.options import ClientOptions
+from planning_poker_client.service import Service, ServiceState
 from planning_poker_client.states import ConnectionState, Disconnected, Failed
 from planning_poker_client.subscriptions import Subscriptions
 from planning_poker_model import message_types
@@ -41,6 +37,10 @@ class Connection:
         self._heartbeat = Heartbeat()
         self._requests = InFlight(options.max_waiting)
         self._games = Subscriptions(self._requests, hello.instance_id, options.command_timeout)
+        self._service = Service(keeps_votes=options.offline_votes_for > 0)
+        self._offline = OfflineVotes(
+            self._requests, options.offline_votes_for, options.command_timeout
+        )
         self._said: deque[pb.ClientEnvelope] = deque()
         self._log_epoch = ""
         self.principal: str | None = None
@@ -49,6 +49,11 @@ class Connection:
     @property
     def state(self) -> ConnectionState:
         return self._link.state
+
+    @property
+    def service(self) -> ServiceState:
+        """What works now."""
+        return self._service.state(self.state, cached=bool(self.games))
 
     @property
     def retry_at(self) -> float | None:
@@ -81,6 +86,10 @@ class Connection:
         # Given up, the games stay: opened again, the connection resumes them.
         return (change, *(self._end_all(change.error, now) if change.error else ()))
 
+    def hurry(self, now: float) -> None:
+        """The next stream is to be opened now, if one is waited for."""
+        self._link.hurry(now)
+
     def finish(self) -> None:
         """It is about to be closed: everything applied is acknowledged now."""
         for inbox in self.games.values():
@@ -100,25 +109,35 @@ class Connection:
         self._said.clear()
         self._requests.stream_lost()
         self._games.stream_lost()
+        self._offline.away(hold=False)
 
     def _end_all(self, error: PokerError, now: float) -> Sequence[Notice]:
-        settled = [self._give_up(request, error, now) for request in self._requests]
-        return [*settled, *(Ended(game_id, error) for game_id in self.games)]
+        notices: list[Notice] = []
+        for request in self._requests:
+            notices.extend(self._give_up(request, error, now))
+        return [*notices, *(Ended(game_id, error) for game_id in self.games)]
 
     # What its user asks
 
     def send(
         self, command: pb.Command, correlation_id: str, now: float, timeout: float | None = None
-    ) -> None:
+    ) -> Sequence[Notice]:
         """Send a command; Settled follows. Raises PokerError where it cannot be sent."""
-        self._add(Request(correlation_id, command, self._deadline(now, timeout)))
+        request = Request(correlation_id, command, self._deadline(now, timeout))
+        if not self._add(request):
+            return ()
+        self._games.asked(request)
+        away = not (self._link.connected and self._service.takes_commands)
+        earlier = self._offline.asked(request, now, away=away) if timeout is None else None
+        return () if earlier is None else self._settle(earlier, replaced(earlier), now)
 
     def attach(
         self, attach: pb.Attach, correlation_id: str, now: float, timeout: float | None = None
-    ) -> None:
+    ) -> Sequence[Notice]:
         """Follow a game, with one seat at most; Settled follows. Raises like `send`."""
         attach.game_id = self._games.followed(attach.game_id)
         self._add(Request(correlation_id, attach, self._deadline(now, timeout)))
+        return ()
 
     def follows(self, name: str) -> bool:
         """Whether a game, named by id or join code, is followed."""
@@ -140,14 +159,15 @@ class Connection:
         """Nobody waits for this answer any more."""
         request = self._requests.pop(correlation_id)
         if request is not None:
+            self._games.failed(request, None)
             self._games.given_up(request, now)
 
-    def _add(self, request: Request) -> None:
+    def _add(self, request: Request) -> bool:
         if isinstance(self.state, Failed):
             raise ConnectionLost(self.state.reason, retryable=True)
         if isinstance(self.state, Disconnected):
             raise ClientClosed("The client is not open: use it inside `async with`.")
-        self._requests.add(request)
+        return self._requests.add(request)
 
     def _deadline(self, now: float, timeout: float | None) -> float:
         return now + (self._options.command_timeout if timeout is None else timeout)
@@ -214,20 +234,18 @@ class Connection:
         if request.resumes:
             self._requests.pop(request.correlation_id)
             return self._games.resume(request.game, now, "the server did not answer")
-        return (self._give_up(request, NotSent("There was no time left to send it."), now),)
+        return self._give_up(request, too_late(request), now)
 
-    def _give_up(self, request: Request, error: PokerError, now: float) -> Settled:
+    def _give_up(self, request: Request, error: PokerError, now: float) -> Sequence[Notice]:
         """Its outcome is `error`, unless the server may have it already."""
+        return self._settle(request, error_of(request, error), now)
+
+    def _settle(self, request: Request, error: PokerError, now: float) -> Sequence[Notice]:
+        """It is in flight no more, and its outcome is `error`."""
         self._requests.pop(request.correlation_id)
+        undone = self._games.failed(request, error)
         self._games.given_up(request, now)
-        if not request.ever_sent:
-            return Settled(request.correlation_id, error)
-        what = "whether the command had an effect" if request.is_command else "the outcome"
-        message = f"The server did not answer: {what} is unknown."
-        unknown = OutcomeUnknown(message, request.correlation_id)
-        if not isinstance(error, NotSent):
-            unknown.__cause__ = error
-        return Settled(request.correlation_id, unknown)
+        return (*undone, Settled(request.correlation_id, error))
 
     # What the server says
 
@@ -256,6 +274,11 @@ class Connection:
                 return self._games.seat_state(envelope.seat_state)
             case "presence_delta":
                 return self._games.presence_delta(envelope.presence_delta)
+            case "delivery_report":
+                report = envelope.delivery_report
+                return self._games.delivery_report(report, envelope.correlation_id)
+            case "service_status":
+                return self._service_status(envelope.service_status, now)
             case "pong":
                 return self._games.pong(envelope.pong, now)
             case _:
@@ -273,9 +296,19 @@ class Connection:
         )
         self._heartbeat.begin(limits.ping_interval.ToTimedelta().total_seconds())
         self._requests.new_stream(limits, now)
+        self._service.new_stream()
+        self._offline.back(now)
         self._games.resume_all(now, same_log=welcome.log_epoch == self._log_epoch)
         self._log_epoch = welcome.log_epoch
         return (self._link.welcomed(now),)
+
+    def _service_status(self, status: pb.ServiceStatus, now: float) -> Sequence[Notice]:
+        self._service.tell(status)
+        if self._service.takes_commands:
+            self._offline.back(now)
+        else:
+            self._offline.away(hold=True)
+        return (ServiceTold(),)
 
     def _goodbye(self, goodbye: pb.Goodbye) -> Sequence[Notice]:
         again = goodbye.next_step in (pb.NEXT_STEP_RESUME, pb.NEXT_STEP_REJOIN)
@@ -288,15 +321,26 @@ class Connection:
     ) -> Sequence[Notice]:
         if request is None:
             return ()
-        self._requests.pop(request.correlation_id)
         if not result.HasField("accepted"):
-            if request.resumes:
-                return self._games.resume(request.game, now, "the server refused it")
-            self._games.tidy(request.attached)
-            return (Settled(request.correlation_id, refusal_of(request, result.refusal)),)
-        receipt = receipt_of(request.correlation_id, result)
+            return self._refused(result.refusal, request, now)
+        self._requests.pop(request.correlation_id)
+        receipt = receipt_of(request.correlation_id, result, request.name)
         self._games.accepted(request, receipt)
         return (Settled(request.correlation_id, receipt),)
+
+    def _refused(self, refusal: pb.Refusal, request: Request, now: float) -> Sequence[Notice]:
+        if self._offline.take_back(request, refusal, now):
+            return ()
+        if refusal.reason == pb.REASON_SEAT_NOT_HELD and self._games.is_coming_back(request):
+            self._requests.again(request)  # it crossed a Detached on its way
+            return ()
+        self._requests.pop(request.correlation_id)
+        if request.resumes:
+            return self._games.resume(request.game, now, "the server refused it")
+        error = refusal_of(request.correlation_id, refusal)
+        undone = self._games.failed(request, error)
+        self._games.tidy(request.attached)
+        return (*undone, Settled(request.correlation_id, error))
 
 
 def _first(*times: float | None) -> float | None:

@@ -107,6 +107,16 @@ class NotSent(PokerError):
     retryable = True
 
 
+class Replaced(NotSent):
+    """A vote that waited for the connection gave way to a later one: it had no effect."""
+
+    retryable = False
+
+
+class NotReported(PokerError):
+    """A delivery report was asked for where none is made: the command caused no critical event."""
+
+
 class NoRound(PokerError):
     """A command about a round was given before any round was started."""
 

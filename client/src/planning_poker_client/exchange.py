@@ -1,8 +1,8 @@
 """Between the coroutines of a client's user and its connection: who waits for what."""
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol, TypedDict
 from uuid import uuid4
 from weakref import WeakSet
@@ -10,22 +10,44 @@ from weakref import WeakSet
 import grpc
 
 import planningpoker.v1 as pb
+from planning_poker_client import logs
 from planning_poker_client.changes import Item, Receipt
 from planning_poker_client.connection import Connection
-from planning_poker_client.errors import ConnectionLost, ConnectionProblem, PokerError
+from planning_poker_client.deliveries import Deliveries
+from planning_poker_client.errors import (
+    ClientClosed,
+    ConnectionFailed,
+    ConnectionLost,
+    ConnectionProblem,
+    GameDetached,
+    PokerError,
+)
 from planning_poker_client.ids import correlation_id
 from planning_poker_client.inbox import Inbox
-from planning_poker_client.notices import Ended, Notice, Resuming, Settled, StateChanged, Told
+from planning_poker_client.notices import (
+    Ended,
+    Notice,
+    Reported,
+    Resuming,
+    ServiceTold,
+    Settled,
+    StateChanged,
+    Told,
+    Undone,
+)
 from planning_poker_client.options import ClientOptions
+from planning_poker_client.reports import Reports
+from planning_poker_client.service import ServiceState
 from planning_poker_client.states import (
     Connected,
     Connecting,
     ConnectionState,
+    Disconnected,
     Failed,
     Reconnecting,
 )
-from planning_poker_client.transport import LOG, Transport
-from planning_poker_client.watch import States
+from planning_poker_client.transport import Transport
+from planning_poker_client.watch import Services, States
 
 
 class CallOptions(TypedDict, total=False):
@@ -70,6 +92,9 @@ class Exchange:
         self._followers: dict[str, list[Follower]] = {}
         self._told = self._connection.state
         self._states: WeakSet[States] = WeakSet()
+        self._service = self._connection.service
+        self._services: WeakSet[Services] = WeakSet()
+        self._deliveries = Deliveries(self._reports, self._no_reports, options.report_timeout)
         self._opening: asyncio.Future[ConnectionProblem | None] | None = None
 
     @property
@@ -93,6 +118,17 @@ class Exchange:
         self._states.add(states)
         return states
 
+    @property
+    def service(self) -> ServiceState:
+        """What works now."""
+        return self._connection.service
+
+    def services(self) -> Services:
+        """What works, and each change of it from now on."""
+        services = Services(self.service)
+        self._services.add(services)
+        return services
+
     async def open(self) -> None:
         """Return once connected; raises ConnectionFailed."""
         self._opening = asyncio.get_running_loop().create_future()
@@ -106,6 +142,38 @@ class Exchange:
         if error is not None:
             await self._transport.close()
             raise error
+
+    async def reconnect(self) -> None:
+        """Try at once, if there is no connection; return once connected, within `connect_timeout`.
+
+        Raises ConnectionFailed otherwise, while trying goes on unless it was
+        given up; ClientClosed where the client is not open.
+        """
+        now = self._transport.now()
+        match self.state:
+            case Failed():
+                self._tell_all(self._connection.open(now))
+                self._transport.start()
+            case Reconnecting() | Connecting():
+                self._connection.hurry(now)
+                self._transport.hurry()
+        try:
+            async with asyncio.timeout(self.options.connect_timeout):
+                await self._connected()
+        except TimeoutError:
+            reason = self.state.reason if isinstance(self.state, Reconnecting) else ""
+            message = f"{self._target} could not be reached yet. {reason}".strip()
+            raise ConnectionFailed(message, retryable=True) from None
+
+    async def _connected(self) -> None:
+        async for state in self.states():
+            match state:
+                case Connected():
+                    return
+                case Failed(reason):
+                    raise ConnectionFailed(reason, retryable=True)
+                case Disconnected():
+                    raise ClientClosed("The client is not open: use it inside `async with`.")
 
     async def close(self) -> None:
         """End everything; who still waits for something gets ClientClosed or OutcomeUnknown."""
@@ -133,10 +201,11 @@ class Exchange:
             str(uuid4()), lambda id_, now: self._connection.attach(attach, id_, now, timeout)
         )
 
-    async def _request(self, id_: str, send: Callable[[str, float], None]) -> Receipt:
+    async def _request(self, id_: str, send: Callable[[str, float], Sequence[Notice]]) -> Receipt:
         answer: asyncio.Future[Receipt | PokerError] = asyncio.get_running_loop().create_future()
-        send(id_, self._transport.now())
+        notices = send(id_, self._transport.now())
         self._waiting.setdefault(id_, set()).add(answer)
+        self._tell_all(notices)
         self._transport.poke()
         try:
             outcome = await answer
@@ -145,7 +214,7 @@ class Exchange:
             raise
         if isinstance(outcome, PokerError):
             raise outcome
-        return outcome
+        return replace(outcome, delivers=self._deliveries)
 
     def _abandon(self, id_: str, answer: asyncio.Future[Receipt | PokerError]) -> None:
         """Who asked was cancelled; what the answer brings must not stay behind."""
@@ -183,7 +252,19 @@ class Exchange:
         if not followers:
             del self._followers[follower.game_id]
         self._connection.release(follower.game_id, follower.player_id, self._transport.now())
+        if self.inbox(follower.game_id) is None:
+            gone = GameDetached("This game was detached.", "REQUESTED")
+            self._deliveries.ended(follower.game_id, gone)
+        self._look_at_service()
         self._transport.poke()
+
+    def _reports(self, game_id: str) -> Reports | None:
+        inbox = self.inbox(game_id)
+        return inbox.reports if inbox is not None else None
+
+    def _no_reports(self) -> PokerError | None:
+        closed = isinstance(self.state, Disconnected)
+        return ClientClosed("The client is closed.") if closed else self.problem
 
     # What happened
 
@@ -200,40 +281,52 @@ class Exchange:
             case Told(game_id, items):
                 for follower in self._followers.get(game_id, ()):
                     follower.told(items)
-            case Ended(game_id, error):
-                LOG.info("game %s is followed no longer: %s", game_id, error)
+            case Undone(game_id, player_id, item, kept):
                 for follower in self._followers.get(game_id, ()):
-                    follower.ended(error)
-                if self.inbox(game_id) is None:
-                    self._followers.pop(game_id, None)
+                    if follower.player_id == player_id:
+                        follower.told((item,))
+                if kept:
+                    logs.kept_in_vain(game_id, item.error)
+            case Reported(game_id):
+                self._deliveries.reported(game_id)
+            case Ended(game_id, error):
+                self._ended(game_id, error)
             case Resuming(game_id, reason):
-                LOG.info("game %s is asked for again: %s", game_id, reason)
+                logs.resuming(game_id, reason)
+            case ServiceTold():
+                logs.service_changed(self._target, self._service, self.service)
             case StateChanged(state, error):
-                self._log(self._told, state)
-                self._told = state
-                for states in tuple(self._states):
-                    states.push(state)
-                if isinstance(state, Connected | Failed):
-                    self._opened(error)
+                self._became(state, error)
+        if isinstance(notice, ServiceTold | StateChanged | Ended):
+            self._look_at_service()
+
+    def _ended(self, game_id: str, error: PokerError) -> None:
+        logs.ended(game_id, error)
+        self._deliveries.ended(game_id, error)
+        for follower in self._followers.get(game_id, ()):
+            follower.ended(error)
+        if self.inbox(game_id) is None:
+            self._followers.pop(game_id, None)
+
+    def _became(self, state: ConnectionState, error: ConnectionProblem | None) -> None:
+        logs.state_changed(self._target, self._told, state)
+        self._told = state
+        for states in tuple(self._states):
+            states.push(state, last=isinstance(state, Disconnected))
+        if isinstance(state, Connected | Failed):
+            self._opened(error)
+
+    def _look_at_service(self) -> None:
+        """Tell who watches it whether something works that did not, or the other way round."""
+        before, self._service = self._service, self.service
+        closed = isinstance(self.state, Disconnected)
+        if self._service != before or closed:
+            for services in tuple(self._services):
+                services.push(self._service, last=closed)
 
     def _opened(self, error: ConnectionProblem | None) -> None:
         if self._opening is not None and not self._opening.done():
             self._opening.set_result(error)
-
-    def _log(self, before: ConnectionState, state: ConnectionState) -> None:
-        match state:
-            case Connecting():
-                LOG.debug("connecting to %s", self._target)
-            case Connected():
-                LOG.info("connected to %s", self._target)
-            case Reconnecting(attempt, _, reason):
-                # One warning a loss, however many attempts follow.
-                level = logging.WARNING if isinstance(before, Connected) else logging.DEBUG
-                LOG.log(level, "connection lost, attempt %d follows: %s", attempt, reason)
-            case Failed(reason):
-                LOG.warning("connection given up: %s", reason)
-            case _:
-                LOG.info("disconnected from %s", self._target)
 
 
 def _id(request_id: str | None, scope: Sequence[str]) -> str:

@@ -18,6 +18,8 @@ from planning_poker_client.errors import (
 )
 from planning_poker_client.exchange import CallOptions, Exchange
 from planning_poker_client.inbox import Inbox
+from planning_poker_client.pending import PendingCommand, ShownView
+from planning_poker_client.reports import DeliveryReport
 from planning_poker_client.watch import Changes
 from planning_poker_model.view import GameView
 
@@ -44,14 +46,33 @@ class Game(GameCommands):
 
     def __repr__(self) -> str:
         seat = f" as {self.player_id}" if self.player_id else ""
-        return f"<Game {self.game_id}{seat} at version {self.view.version}>"
+        return f"<Game {self.game_id}{seat} at version {self._inbox.view.version}>"
 
     # What is known
 
     @property
-    def view(self) -> GameView:
-        """The game as this client knows it; read only, and to be taken anew each time."""
-        return self._inbox.view
+    def view(self) -> ShownView:
+        """The game as this client knows it; read only, and to be taken anew each time.
+
+        An own vote, retraction or new name shows at once, and is taken back if it
+        is refused. There is always a view, with or without a connection; see `stale`.
+        """
+        return self._inbox.pending.view(self.player_id, self._inbox.view)
+
+    @property
+    def stale(self) -> bool:
+        """Whether the view may be old: there is no connection, or it is catching up."""
+        return self._inbox.view.stale
+
+    @property
+    def pending(self) -> tuple[PendingCommand, ...]:
+        """The commands of this seat that are not confirmed yet, in the order they were given."""
+        return self._inbox.pending.of(self.player_id)
+
+    @property
+    def last_report(self) -> DeliveryReport | None:
+        """Who has the last critical event, as far as this client was told; None: it was not."""
+        return self._inbox.reports.last
 
     @property
     def join_code(self) -> str:
@@ -60,9 +81,8 @@ class Game(GameCommands):
 
     @property
     def seat(self) -> pb.SeatState:
-        """What only this seat knows: its own card and comment; empty without a card."""
-        empty = pb.SeatState(game_id=self.game_id, player_id=self.player_id)
-        return self._inbox.seat_states.get(self.player_id, empty)
+        """What only this seat knows: its own card, also while that is pending; empty without."""
+        return self._inbox.seat(self.player_id)
 
     @property
     def presence(self) -> frozenset[str]:
@@ -84,13 +104,14 @@ class Game(GameCommands):
     ) -> None:
         """Wait until the view meets a condition, for at most `timeout` seconds.
 
-        It looks at the newest view only; for each step on the way there is
-        `changes()`. Raises WaitTimeout, GameOver, or what ended the following.
+        It looks at the newest view only, and at what is confirmed in it; for each
+        step on the way there is `changes()`. Raises WaitTimeout, GameOver, or what
+        ended the following.
         """
         try:
             async with asyncio.timeout(timeout) as limit:
                 changes = self._watch(limit=1)
-                while not condition(self.view):
+                while not condition(self._inbox.view):
                     await anext(changes)
         except StopAsyncIteration:
             over = GameOver("The game is over, and what was waited for has not happened.")
@@ -102,11 +123,11 @@ class Game(GameCommands):
             raise WaitTimeout(message) from None
 
     def _watch(self, limit: int) -> Changes:
-        changes = Changes(self.view.version, limit)
+        changes = Changes(self._inbox.view.version, limit)
         problem = self._gone or self._exchange.problem
         if problem is not None:
             changes.end(_raised(problem))
-        elif self.view.phase == pb.GAME_PHASE_ENDED:
+        elif self._inbox.view.phase == pb.GAME_PHASE_ENDED:
             changes.end()
         self._watchers.add(changes)
         return changes
@@ -115,7 +136,7 @@ class Game(GameCommands):
         """The view went on; called by the exchange."""
         for watcher in tuple(self._watchers):
             watcher.push(items)
-            if self.view.phase == pb.GAME_PHASE_ENDED:
+            if self._inbox.view.phase == pb.GAME_PHASE_ENDED:
                 watcher.end()
 
     def ended(self, error: PokerError) -> None:

@@ -5,7 +5,9 @@ from typing import Final, NamedTuple
 
 import planningpoker.v1 as pb
 from planning_poker_client.changes import Change, Item, Resynced
-from planning_poker_model.view import CRITICAL_EVENTS, GameView
+from planning_poker_client.pending import Pending, ShownView
+from planning_poker_client.reports import Reports
+from planning_poker_model.view import CRITICAL_EVENTS
 
 
 class AckPace(NamedTuple):
@@ -46,7 +48,10 @@ class Inbox:
     """
 
     def __init__(self, snapshot: pb.Game) -> None:
-        self.view = GameView.from_game(snapshot)
+        self.view = ShownView.from_game(snapshot)
+        """What is confirmed; `pending` has what goes on top of it."""
+        self.pending = Pending()
+        self.reports = Reports()
         self.seats: dict[str, HeldSeat] = {}
         """The seats held here, by player id."""
         self.passcode = ""
@@ -62,6 +67,7 @@ class Inbox:
         self._unacknowledged = 0
         self._sent_through = 0
         self._told_head = 0
+        self._fresh_from: int | None = None
         self._note_round()
 
     # What the server says
@@ -76,9 +82,20 @@ class Inbox:
         self.present = set(attached.connected_player_ids)
         self._told_head = 0
         self._sent_through = after_version
-        if not attached.HasField("snapshot"):
-            return ()
-        return self._replace(attached.snapshot, now, pace)
+        items: Sequence[Item] = ()
+        if attached.HasField("snapshot"):
+            items = self._replace(attached.snapshot, now, pace)
+        self._fresh_from = attached.head_version
+        self._note_stale()
+        return items
+
+    def lapse(self) -> None:
+        """Nothing more comes until it is attached again: the view may be old."""
+        self._fresh_from = None
+        self._note_stale()
+
+    def _note_stale(self) -> None:
+        self.view.stale = self._fresh_from is None or self.view.version < self._fresh_from
 
     def receive(self, batch: pb.EventBatch, now: float, pace: AckPace) -> Received:
         """Apply what is new of a batch; what is known already is dropped."""
@@ -112,6 +129,14 @@ class Inbox:
         known = self.seat_states.get(state.player_id)
         if known is None or known.at_version <= state.at_version:
             self.seat_states[state.player_id] = state
+
+    def seat(self, player_id: str) -> pb.SeatState:
+        """What this seat knows of itself in the round at hand; a card of an earlier one is gone."""
+        round_id = self.view.round.round_id if self.view.round is not None else ""
+        known = self.seat_states.get(player_id)
+        if known is None or known.round_id != round_id:
+            known = pb.SeatState(game_id=self.view.game_id, player_id=player_id)
+        return self.pending.seat(player_id, known, self.view)
 
     def presence(self, delta: pb.PresenceDelta) -> None:
         """Who came and who went."""
@@ -161,6 +186,9 @@ class Inbox:
 
     def _apply(self, event: pb.GameEvent, now: float, pace: AckPace) -> Change:
         self.view.apply(event)
+        self.pending.applied(event)
+        if self.view.stale:
+            self._note_stale()
         self._note_round()
         self._last_correlation_id = event.correlation_id
         self._unacknowledged += 1
@@ -173,7 +201,9 @@ class Inbox:
 
     def _replace(self, snapshot: pb.Game, now: float, pace: AckPace) -> Sequence[Item]:
         before = self.view.version
-        self.view = GameView.from_game(snapshot)
+        self.view = ShownView.from_game(snapshot)
+        self.pending.replaced()
+        self._note_stale()
         self._note_round()
         self.distrust()
         self.seat_states.clear()

@@ -27,6 +27,10 @@ class Request:
     sent: bool = False
     """On the stream that is open now."""
     ever_sent: bool = False
+    keep_until: float = 0.0
+    """A vote that outlasts the lack of a connection until then; 0: it does not."""
+    kept: bool = False
+    """It did, or does, outlast one."""
     sent_as: pb.Attach | None = field(default=None, repr=False)
     attached: str = ""
     """The game that a command made this stream follow, while its result is still to come."""
@@ -39,6 +43,30 @@ class Request:
     @property
     def is_command(self) -> bool:
         return isinstance(self.payload, pb.Command)
+
+    @property
+    def name(self) -> str:
+        """What is asked for: "submit_vote"; empty for an Attach."""
+        if isinstance(self.payload, pb.Attach):
+            return ""
+        return self.payload.WhichOneof("body") or ""
+
+    @property
+    def actor(self) -> str:
+        """The seat that gives a command; empty for an Attach."""
+        return self.payload.player_id if isinstance(self.payload, pb.Command) else ""
+
+    @property
+    def vote(self) -> tuple[str, str, str] | None:
+        """Game, seat and round of a vote or its retraction: of those the last one counts."""
+        command = self.payload
+        if isinstance(command, pb.Attach):
+            return None
+        if command.HasField("submit_vote"):
+            return command.game_id, command.player_id, command.submit_vote.round_id
+        if command.HasField("retract_vote"):
+            return command.game_id, command.player_id, command.retract_vote.round_id
+        return None
 
     @property
     def seat_secret(self) -> bytes:
@@ -61,6 +89,8 @@ class InFlight:
     """Requests by correlation id, and the server's limits on those without an answer."""
 
     def __init__(self, max_waiting: int) -> None:
+        self.hold_votes = False
+        """Whether kept votes are held back although there is a stream."""
         self._max_waiting = max_waiting
         self._requests: dict[str, Request] = {}
         self._waiting: dict[str, Request] = {}
@@ -92,8 +122,8 @@ class InFlight:
             request.sent = False
         self._waiting = dict(self._requests)
 
-    def add(self, request: Request) -> None:
-        """Take a request that is to be sent; one in flight with the same id must be the same.
+    def add(self, request: Request) -> bool:
+        """Take a request that is to be sent; False: the same is in flight already.
 
         Raises NotSent when too many wait, CommandRefused for what the server would refuse.
         """
@@ -101,7 +131,7 @@ class InFlight:
         if known is not None:
             if known.payload != request.payload:
                 raise CommandRefused(_reused())
-            return
+            return False
         if len(self._requests) >= self._max_waiting and not request.resumes:
             message = f"{self._max_waiting} requests wait for their answers: wait for some of them."
             raise NotSent(message)
@@ -110,6 +140,7 @@ class InFlight:
             raise CommandRefused(_too_large(largest))
         self._requests[request.correlation_id] = request
         self._waiting[request.correlation_id] = request
+        return True
 
     def pop(self, correlation_id: str) -> Request | None:
         """The request, which was answered or given up and is in flight no more."""
@@ -117,12 +148,22 @@ class InFlight:
         if request is None:
             return None
         self._waiting.pop(correlation_id, None)
+        self._answered(request)
+        return request
+
+    def again(self, request: Request) -> None:
+        """Its answer did not count: it waits for being sent again, in its old place."""
+        self._answered(request)
+        request.sent = False
+        waiting = self._waiting.keys() | {request.correlation_id}
+        self._waiting = {id_: each for id_, each in self._requests.items() if id_ in waiting}
+
+    def _answered(self, request: Request) -> None:
         if request.sent:
             counter = self._unanswered if request.is_command else self._attaching
             counter[request.game] -= 1
             if not counter[request.game]:
                 del counter[request.game]
-        return request
 
     def sendable(self, now: float) -> Iterator[Request]:
         """What goes now: attaches first, else in order. Each is marked as sent.
@@ -133,6 +174,8 @@ class InFlight:
         waiting = sorted(self._waiting.values(), key=lambda request: request.is_command)
         blocked: set[str] = set()
         for request in waiting:
+            if self._is_held(request, now):
+                continue  # whatever waits behind it is no vote of this seat on this round
             if request.game in blocked or request.not_before > now or not self._room_for(request):
                 blocked.add(request.game)  # its later ones must not overtake it
                 continue
@@ -146,6 +189,9 @@ class InFlight:
                 self._attaching[request.game] += 1
             yield request
 
+    def _is_held(self, request: Request, now: float) -> bool:
+        return request.kept and (self.hold_votes or request.not_before > now)
+
     def _room_for(self, request: Request) -> bool:
         if self.attaching(request.game):
             return False
@@ -158,10 +204,13 @@ class InFlight:
 
     def sendable_at(self) -> float | None:
         """When time alone lets more go; None: nothing waits."""
-        if not self._waiting:
-            return None
-        earliest = min(request.not_before for request in self._waiting.values())
-        return max(self._pace.ready(), earliest)
+        times = (
+            request.not_before
+            for request in self._waiting.values()
+            if not (request.kept and self.hold_votes)
+        )
+        earliest = min(times, default=None)
+        return None if earliest is None else max(self._pace.ready(), earliest)
 
     def deadline(self) -> float | None:
         """When the first request is to be given up."""

@@ -92,6 +92,11 @@ class Link:
         self.retry_at = now + backoff
         return self._become(Signal.LOSS, following)
 
+    def hurry(self, now: float) -> None:
+        """Its user knows better than the backoff: the next attempt is due now."""
+        if self.retry_at is not None:
+            self.retry_at = min(self.retry_at, now)
+
     def close(self) -> StateChanged:
         """Its user wants it no more."""
         self.welcome_by = self.retry_at = None

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
-from planning_poker_client.changes import Item, Receipt
+from planning_poker_client.changes import Item, Receipt, RolledBack
 from planning_poker_client.errors import ConnectionProblem, PokerError
 from planning_poker_client.states import ConnectionState
 
@@ -40,6 +40,26 @@ class Told(NamedTuple):
     items: Sequence[Item]
 
 
+class Undone(NamedTuple):
+    """The view of a seat is without something that it showed before it was confirmed."""
+
+    game_id: str
+    player_id: str
+    item: RolledBack
+    kept: bool
+    """Whether it had been kept for want of a connection."""
+
+
+class Reported(NamedTuple):
+    """There is another delivery report of a game."""
+
+    game_id: str
+
+
+class ServiceTold(NamedTuple):
+    """The server said how well it works."""
+
+
 class Ended(NamedTuple):
     """Nothing more comes of a game, because of `error`."""
 
@@ -60,4 +80,6 @@ class Hangup(NamedTuple):
     loss: Loss
 
 
-Notice: TypeAlias = StateChanged | Settled | Told | Ended | Resuming | Hangup
+Notice: TypeAlias = (
+    StateChanged | Settled | Told | Undone | Reported | ServiceTold | Ended | Resuming | Hangup
+)

@@ -2,21 +2,16 @@
 
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from typing import Final
-from uuid import UUID, uuid5
 
 import planningpoker.v1 as pb
 from planning_poker_client.answers import own_vote
-from planning_poker_client.changes import Receipt
-from planning_poker_client.errors import CommandRefused, GameDetached
+from planning_poker_client.changes import Receipt, RolledBack
+from planning_poker_client.errors import CommandRefused, GameDetached, PokerError, Replaced
 from planning_poker_client.inbox import AckPace, HeldSeat, Inbox
 from planning_poker_client.inflight import InFlight, Request
-from planning_poker_client.notices import Ended, Notice, Resuming, Settled, Told
-
-_IDS: Final = UUID("6f0c5a52-6f0e-5a5b-9b57-0f1b8f0f6b1d")
-_RESUMES: Final = 20  # in a row and in vain: about a minute
-_PAUSE: Final = 0.1
-_LONGEST_PAUSE: Final = 4.0
+from planning_poker_client.notices import Ended, Notice, Reported, Resuming, Settled, Told, Undone
+from planning_poker_client.reports import report_of
+from planning_poker_client.resumes import Resumes
 
 
 class Subscriptions:
@@ -32,11 +27,8 @@ class Subscriptions:
         self.detaches: deque[pb.Detach] = deque()
         """To be sent."""
         self._requests = requests
-        self._instance_id = instance_id
-        self._resume_within = resume_within
+        self._resumes = Resumes(requests, instance_id, resume_within)
         self._holders: dict[str, Counter[str]] = {}
-        self._resumes: Counter[str] = Counter()
-        self._serial = 0
 
     # What the client wants
 
@@ -63,14 +55,21 @@ class Subscriptions:
         if self.tidy(game_id) or player_id in holders:
             return
         if inbox.seats.pop(player_id, None) is not None:
-            self._ask(game_id, now)
+            self._resumes.ask(game_id, now)
 
     def given_up(self, request: Request, now: float) -> None:
         """Nobody waits for this request any more; it is in flight no longer."""
         self.tidy(request.attached)
         if request.sent and not request.is_command and request.game in self.games:
             # With which seats the game is attached now, only another Attach can settle.
-            self._ask(request.game, now)
+            self._resumes.ask(request.game, now)
+
+    def is_coming_back(self, request: Request) -> bool:
+        """Whether the seat that this command acts for is just being attached again."""
+        inbox = self.games.get(request.game)
+        if inbox is None or isinstance(request.payload, pb.Attach):
+            return False
+        return request.payload.player_id in inbox.seats and self._resumes.is_asked(request.game)
 
     def tidy(self, game_id: str) -> bool:
         """Detach a game that nobody follows or is about to; True if that was so."""
@@ -85,17 +84,16 @@ class Subscriptions:
         return True
 
     def _drop(self, game_id: str) -> None:
-        del self.games[game_id]
+        inbox = self.games.pop(game_id)
+        inbox.lapse()
+        inbox.pending.clear()
         self._holders.pop(game_id, None)
-        self._resumes.pop(game_id, None)
-        for request in self._requests:
-            if request.resumes and request.game == game_id:
-                self._requests.pop(request.correlation_id)
+        self._resumes.drop(game_id)
 
     def clear(self) -> None:
         """Follow nothing any more."""
-        self.games.clear()
-        self._holders.clear()
+        for game_id in tuple(self.games):
+            self._drop(game_id)
 
     # What is sent
 
@@ -139,45 +137,47 @@ class Subscriptions:
     def stream_lost(self) -> None:
         """What was asked on the old stream to go on there is void."""
         self.detaches.clear()
-        self._resumes.clear()
-        for request in self._requests:
-            if request.resumes:
-                self._requests.pop(request.correlation_id)
+        self._resumes.stream_lost()
+        for inbox in self.games.values():
+            inbox.lapse()
 
     def resume_all(self, now: float, *, same_log: bool) -> None:
         """On a new stream: every game goes on; without `same_log`, from a snapshot."""
         for game_id, inbox in self.games.items():
             if not same_log:
                 inbox.distrust()
-            self._ask(game_id, now)
+                inbox.reports.clear()
+            self._resumes.ask(game_id, now)
 
     def resume(
         self, game_id: str, now: float, reason: str, retry_after: float = 0.0
     ) -> Sequence[Notice]:
         """Ask for what is missing: at once, then less and less often, then the game ends here."""
-        if any(request.resumes and request.game == game_id for request in self._requests):
+        self.games[game_id].lapse()
+        if self._resumes.is_asked(game_id):
             return ()
-        tries = self._resumes[game_id]
-        self._resumes[game_id] += 1
-        if tries >= _RESUMES:
-            self._drop(game_id)
-            error = GameDetached(
-                f"The game could not be followed any more: {reason}.", "LOST", retryable=True
-            )
-            return (Ended(game_id, error),)
-        pause = min(_LONGEST_PAUSE, _PAUSE * 2.0**tries) if tries else 0.0
-        self._ask(game_id, now, max(pause, retry_after))
-        return (Resuming(game_id, reason),)
+        if self._resumes.again(game_id, now, retry_after):
+            return (Resuming(game_id, reason),)
+        self._drop(game_id)
+        message = f"The game could not be followed any more: {reason}."
+        return (Ended(game_id, GameDetached(message, "LOST", retryable=True)),)
 
-    def _ask(self, game_id: str, now: float, pause: float = 0.0) -> None:
-        self._serial += 1
-        correlation_id = str(uuid5(_IDS, f"{self._instance_id}/{self._serial}"))
-        attach = pb.Attach(game_id=game_id)
-        not_before = now + pause
-        deadline = not_before + self._resume_within
-        self._requests.add(
-            Request(correlation_id, attach, deadline, resumes=True, not_before=not_before)
-        )
+    # The seats' commands
+
+    def asked(self, request: Request) -> None:
+        """A command was given: its seat shows what it hopes for."""
+        inbox = self.games.get(request.game)
+        if inbox is not None and isinstance(request.payload, pb.Command):
+            inbox.pending.add(request.correlation_id, request.payload)
+
+    def failed(self, request: Request, error: PokerError | None) -> Sequence[Notice]:
+        """A command was refused or given up; without an error, by who gave it."""
+        inbox = self.games.get(request.game)
+        shown = inbox.pending.drop(request.correlation_id) if inbox is not None else None
+        if shown is None or error is None or isinstance(error, Replaced):
+            return ()
+        item = RolledBack(request.correlation_id, shown.name, error)
+        return (Undone(request.game, request.actor, item, request.kept),)
 
     # What the server says
 
@@ -196,6 +196,8 @@ class Subscriptions:
             inbox = self.games[game_id] = Inbox(attached.snapshot)
         items = inbox.attached(attached, sent.after_version if sent else 0, now, self.pace)
         notices: list[Notice] = [Told(game_id, items)] if items else []
+        if attached.HasField("last_report"):
+            notices.extend(self.delivery_report(attached.last_report, ""))
         if request is not None and request.is_command:
             request.attached = game_id
         elif request is not None:
@@ -217,7 +219,7 @@ class Subscriptions:
             else:
                 inbox.seats.pop(seat.player_id, None)
         if attached.HasField("snapshot") or attached.head_version <= inbox.view.version:
-            self._resumes.pop(attached.game_id, None)
+            self._resumes.went_on(attached.game_id)
         if request.resumes:
             return ()
         receipt = Receipt(
@@ -239,6 +241,7 @@ class Subscriptions:
         own = own_vote(request, receipt)
         if own is not None:
             inbox.seat_state(own)
+        inbox.pending.accepted(request.correlation_id, receipt.version, inbox.view.version)
 
     def seat_state(self, state: pb.SeatState) -> Sequence[Notice]:
         """What only the holder of a seat is told."""
@@ -253,6 +256,14 @@ class Subscriptions:
         if inbox is not None:
             inbox.presence(delta)
         return ()
+
+    def delivery_report(self, report: pb.DeliveryReport, correlation_id: str) -> Sequence[Notice]:
+        """Who has a critical event; without `correlation_id` where its cause is not named."""
+        inbox = self.games.get(report.game_id)
+        if inbox is None:
+            return ()
+        inbox.reports.take(report_of(report), correlation_id)
+        return (Reported(report.game_id),)
 
     def detached(
         self, detached: pb.Detached, request: Request | None, now: float
@@ -293,7 +304,7 @@ class Subscriptions:
         received = inbox.receive(batch, now, self.pace)
         notices: list[Notice] = []
         if received.items:
-            self._resumes.pop(batch.game_id, None)
+            self._resumes.went_on(batch.game_id)
             notices.append(Told(batch.game_id, received.items))
         if received.gap:
             notices.extend(self.resume(batch.game_id, now, "an event is missing"))

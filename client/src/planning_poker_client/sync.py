@@ -18,19 +18,22 @@ from typing import Self, TypeAlias, TypeVar
 
 import planning_poker_client as _async
 import planningpoker.v1 as pb
-from planning_poker_client.changes import Item
+from planning_poker_client.changes import Item, Receipt
 from planning_poker_client.commands import GameCommands
 from planning_poker_client.facade import Facade, Steps, blocking, giving, looking, made_like
 from planning_poker_client.loop_thread import LoopThread
+from planning_poker_client.pending import PendingCommand, ShownView
+from planning_poker_client.reports import DeliveryReport
+from planning_poker_client.service import ServiceState
 from planning_poker_client.states import ConnectionState
-from planning_poker_model.view import GameView
 
 Changes: TypeAlias = Steps[Item]
 States: TypeAlias = Steps[ConnectionState]
+Services: TypeAlias = Steps[ServiceState]
 
 C_co = TypeVar("C_co", bound=GameCommands, covariant=True)
 
-__all__ = ["Changes", "Game", "PokerClient", "SeatHandle", "States"]
+__all__ = ["Changes", "Game", "PokerClient", "SeatHandle", "Services", "States"]
 
 
 def _changes(loop: LoopThread, changes: _async.Changes) -> Changes:
@@ -39,6 +42,10 @@ def _changes(loop: LoopThread, changes: _async.Changes) -> Changes:
 
 def _states(loop: LoopThread, states: _async.States) -> States:
     return Steps(loop, states)
+
+
+def _services(loop: LoopThread, services: _async.Services) -> Services:
+    return Steps(loop, services)
 
 
 class _Commands(Facade[C_co]):
@@ -101,10 +108,10 @@ class Game(_Commands[_async.Game]):
         return self._it.seat_secret
 
     @property
-    def view(self) -> GameView:
-        """A copy of the game as this client knows it now."""
+    def view(self) -> ShownView:
+        """A copy of the game as this client knows it now, with what is not confirmed yet."""
 
-        def copied() -> GameView:
+        def copied() -> ShownView:
             return self._it.view.copy()
 
         return self._loop.look(copied)
@@ -123,6 +130,25 @@ class Game(_Commands[_async.Game]):
     def presence(self) -> frozenset[str]:
         """Ids of the players who are connected."""
         return self._loop.look(lambda: self._it.presence)
+
+    @property
+    def stale(self) -> bool:
+        """Whether the view may be old."""
+        return self._loop.look(lambda: self._it.stale)
+
+    @property
+    def pending(self) -> tuple[PendingCommand, ...]:
+        """The seat's commands that are not confirmed yet."""
+        return self._loop.look(lambda: self._it.pending)
+
+    @property
+    def last_report(self) -> DeliveryReport | None:
+        """Who has the newest critical event, where this seat is told."""
+        return self._loop.look(lambda: self._it.last_report)
+
+    def delivered(self, receipt: Receipt, timeout: float | None = None) -> DeliveryReport:
+        """Wait for who has the critical event of a command of this game: `Receipt.delivered`."""
+        return self._loop.run(lambda: receipt.delivered(timeout))
 
     changes = looking(_async.Game.changes, _changes)
     wait_for = blocking(_async.Game.wait_for)
@@ -176,7 +202,14 @@ class PokerClient(Facade[_async.PokerClient]):
         """Disconnected, Connecting, Connected, Reconnecting or Failed."""
         return self._loop.look(lambda: self._it.state)
 
+    @property
+    def service(self) -> ServiceState:
+        """Available, Degraded (with what still works) or Unavailable."""
+        return self._loop.look(lambda: self._it.service)
+
     states = looking(_async.PokerClient.states, _states)
+    services = looking(_async.PokerClient.services, _services)
+    reconnect = blocking(_async.PokerClient.reconnect)
     create_game = giving(_async.PokerClient.create_game, Game)
     join = giving(_async.PokerClient.join, Game)
     attach = giving(_async.PokerClient.attach, Game)

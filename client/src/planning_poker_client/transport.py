@@ -6,9 +6,9 @@ and randomness enter the connection here.
 """
 
 import asyncio
-import logging
 import random
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Final
 
 import grpc
@@ -16,12 +16,11 @@ import grpc.aio
 
 import planningpoker.v1 as pb
 from planning_poker_client.connection import Connection
+from planning_poker_client.logs import LOG
 from planning_poker_client.notices import Hangup, Loss, Notice
 from planning_poker_client.options import ClientOptions
 from planning_poker_client.states import Connected
 from planningpoker.v1.service_pb2_grpc import PlanningPokerServiceStub
-
-LOG: Final = logging.getLogger("planning_poker_client")
 
 # Statuses of a stream that another one would only repeat.
 _FINAL: Final = frozenset(
@@ -76,6 +75,7 @@ class Transport:
         self._credentials = credentials
         self._running: asyncio.Task[None] | None = None
         self._more = asyncio.Event()
+        self._hurried = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._hung_up: asyncio.Future[Loss] | None = None
         self._closing = False
@@ -95,6 +95,10 @@ class Transport:
         self._more.set()
         self._set_timer(self.now())
 
+    def hurry(self) -> None:
+        """The connection wants its next stream sooner than it did."""
+        self._hurried.set()
+
     async def close(self) -> None:
         """End the stream, with what is acknowledged still said; leaves nothing behind."""
         running, self._running = self._running, None
@@ -113,12 +117,21 @@ class Transport:
 
     async def _run(self) -> None:
         while (retry_at := self._connection.retry_at) is not None and not self._closing:
-            await asyncio.sleep(retry_at - self.now())
+            if retry_at > self.now():
+                await self._until(retry_at)
+                continue
             loss = await self._stream()
             if not self._closing:
                 jitter = random.random()  # noqa: S311, it spreads load and hides nothing
                 self._tell_all(self._connection.lost(loss, self.now(), jitter))
                 self._set_timer(self.now())
+
+    async def _until(self, time: float) -> None:
+        """Wait until then, or until the connection is in a hurry."""
+        self._hurried.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(time):
+                await self._hurried.wait()
 
     async def _stream(self) -> Loss:
         """Open a stream and use it until it ends; the reason is returned."""

@@ -8,13 +8,14 @@ import grpc
 import grpc.aio
 
 import planningpoker.v1 as pb
-from planning_poker_client.answers import error_of, receipt_of
+from planning_poker_client.answers import receipt_of, refusal_of
 from planning_poker_client.changes import Receipt
 from planning_poker_client.errors import PokerError
+from planning_poker_client.logs import LOG
 from planning_poker_client.options import ClientOptions
 from planning_poker_client.seat_keys import is_game_id
 from planning_poker_client.statuses import Status, status_of
-from planning_poker_client.transport import LOG, channel_options
+from planning_poker_client.transport import channel_options
 from planning_poker_client.tries import Pause, Tries
 from planningpoker.v1.service_pb2_grpc import PlanningPokerServiceStub
 
@@ -49,7 +50,7 @@ class Unary:
         """Send a command until it is answered, under one id; raises PokerError."""
         result = await self._ask(command, correlation_id, seat_secret, timeout)
         if not result.HasField("accepted"):
-            raise error_of(correlation_id, result.refusal)
+            raise refusal_of(correlation_id, result.refusal)
         return receipt_of(correlation_id, result)
 
     async def game_of(
@@ -58,7 +59,7 @@ class Unary:
         """The id of the game of a command that is refused; raises PokerError if there is none."""
         result = await self._ask(command, correlation_id, b"", timeout)
         if not is_game_id(result.game_id):
-            raise error_of(correlation_id, result.refusal)
+            raise refusal_of(correlation_id, result.refusal)
         return result.game_id
 
     async def _ask(

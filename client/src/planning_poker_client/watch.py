@@ -3,13 +3,15 @@
 import asyncio
 from collections import deque
 from collections.abc import Iterable
-from typing import Final, Self
+from typing import Final, Generic, Self, TypeVar
 
 from planning_poker_client.changes import Change, Item, Resynced
 from planning_poker_client.errors import PokerError
-from planning_poker_client.states import ConnectionState, Disconnected
+from planning_poker_client.service import ServiceState
+from planning_poker_client.states import ConnectionState
 
 _STATES: Final = 64
+_State = TypeVar("_State")
 
 
 class Changes:
@@ -22,6 +24,7 @@ class Changes:
 
     def __init__(self, version: int, limit: int) -> None:
         self._version = version
+        self._newest = version
         self._limit = limit
         self._queue: deque[Item] = deque()
         self._filled = asyncio.Event()
@@ -40,7 +43,7 @@ class Changes:
             self._filled.clear()
             await self._filled.wait()
         item = self._queue.popleft()
-        self._version = _version(item)
+        self._version = _version(item, self._version)
         return item
 
     def push(self, items: Iterable[Item]) -> None:
@@ -48,9 +51,10 @@ class Changes:
         if self._ended:
             return
         for item in items:
+            self._newest = _version(item, self._newest)
             if len(self._queue) >= self._limit:
                 self._queue.clear()
-                item = Resynced(self._version, _version(item))  # noqa: PLW2901
+                item = Resynced(self._version, self._newest)  # noqa: PLW2901
             self._queue.append(item)
         self._filled.set()
 
@@ -61,21 +65,21 @@ class Changes:
             self._filled.set()
 
 
-class States:
-    """The state of a connection and how it changes: an asynchronous iterator for one consumer.
+class _Latest(Generic[_State]):
+    """A state and how it changes: an asynchronous iterator for one consumer.
 
-    It ends behind Disconnected. Whoever is slow misses the older ones.
+    Whoever is slow misses the older ones.
     """
 
-    def __init__(self, state: ConnectionState) -> None:
-        self._queue: deque[ConnectionState] = deque([state], maxlen=_STATES)
+    def __init__(self, state: _State) -> None:
+        self._queue: deque[_State] = deque([state], maxlen=_STATES)
         self._filled = asyncio.Event()
         self._ended = False
 
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> ConnectionState:
+    async def __anext__(self) -> _State:
         while not self._queue:
             if self._ended:
                 raise StopAsyncIteration
@@ -83,13 +87,24 @@ class States:
             await self._filled.wait()
         return self._queue.popleft()
 
-    def push(self, state: ConnectionState) -> None:
-        """The connection is in this state now; never waits."""
+    def push(self, state: _State, *, last: bool = False) -> None:
+        """It is like this now, and, with `last`, stays so; never waits."""
         if not self._ended:
             self._queue.append(state)
-            self._ended = isinstance(state, Disconnected)
+            self._ended = last
             self._filled.set()
 
 
-def _version(item: Item) -> int:
-    return item.version if isinstance(item, Change) else item.to_version
+class States(_Latest[ConnectionState]):
+    """The state of a connection and each that follows; it ends behind Disconnected."""
+
+
+class Services(_Latest[ServiceState]):
+    """What works, and each change of it; it ends when the client is closed."""
+
+
+def _version(item: Item, before: int) -> int:
+    """The version of the view behind `item`, which was at `before` ahead of it."""
+    if isinstance(item, Change):
+        return item.version
+    return item.to_version if isinstance(item, Resynced) else before

@@ -4,21 +4,24 @@ import asyncio
 import gc
 import socket
 import time
-from collections.abc import Callable
 from dataclasses import replace
+from random import Random
 from types import TracebackType
 from typing import Self
 
 import grpc
 from loguru import logger
 
+from planning_poker_server.availability import Availability
+from planning_poker_server.clock import Clock, SteadyClock
 from planning_poker_server.eventlog.open import open_log
 from planning_poker_server.eventlog.port import EventLog
 from planning_poker_server.execute import ExecuteService
 from planning_poker_server.grpc_api import SERVICE, PlayService, create_server
 from planning_poker_server.health import Health
+from planning_poker_server.metrics import Metrics
 from planning_poker_server.rooms import Rooms
-from planning_poker_server.settings import Settings
+from planning_poker_server.settings import ServerSettings, Settings
 
 # Rooms without work need a moment to notice that they are closed.
 _AT_LEAST_S = 1.0
@@ -41,8 +44,10 @@ class RunningServer:
         execute: ExecuteService,
         health: Health,
         server: grpc.aio.Server,
+        metrics: Metrics,
     ) -> None:
         self.settings = settings
+        self.metrics = metrics
         self.port = port
         self._log = log
         self._rooms = rooms
@@ -74,11 +79,14 @@ class RunningServer:
         # to come back; the log is closed when nobody can use it any more.
         until = time.monotonic() + grace
         self._health.stop_serving()
-        self._play.drain()
+        order = Random()  # noqa: S311, it spreads load and hides nothing
+        saying_goodbye = asyncio.create_task(self._play.drain(grace / 2, order))
         self._execute.drain()
         await self._server.stop(grace)
+        await saying_goodbye
         await self._rooms.close(max(_AT_LEAST_S, until - time.monotonic()))
         await self._log.close()
+        self.metrics.close()
         logger.info("stopped")
 
     async def wait_closed(self) -> None:
@@ -99,50 +107,53 @@ class RunningServer:
         await self.stop()
 
 
-async def start_server(settings: Settings) -> RunningServer:
+async def start_server(settings: Settings, clock: Clock | None = None) -> RunningServer:
     """Open the log, bring its schema up to date, bind the address and serve.
 
-    Raises AddressInUse, and what opening the log raises.
+    Every deadline, time-out and grace goes by `clock`. Raises AddressInUse, and
+    what opening the log raises.
     """
     if not settings.server.node_id:
         settings = replace(settings, server=replace(settings.server, node_id=socket.gethostname()))
     log = await open_log(settings.database)
-    now_ms = steady_clock()
-    rooms = Rooms(log, settings.room, settings.game, now_ms)
-    play = PlayService(rooms, settings.server, settings.stream, log.epoch, now_ms)
-    execute = ExecuteService(rooms, settings.server, settings.stream, now_ms)
+    clock = clock or SteadyClock()
+    metrics, availability = Metrics(), Availability()
+    rooms = Rooms(log, settings.room, settings.game, clock, metrics, availability)
+    play = PlayService(
+        rooms, settings.server, settings.stream, log.epoch, clock, metrics, availability
+    )
+    execute = ExecuteService(rooms, settings.server, settings.stream, clock)
     health = Health(["", SERVICE])
     server = create_server(play, execute, health, settings.server, settings.stream)
-    wanted = _address(settings.server.host, settings.server.port)
     try:
-        port = server.add_insecure_port(wanted)
-    except RuntimeError as error:
+        port = _bind(server, metrics, settings.server)
+    except AddressInUse:
         await rooms.close()
         await log.close()
-        raise AddressInUse(f"{wanted} cannot be bound: is another server running?") from error
+        raise
     await server.start()
     # What is loaded by now stays; full collections that walk it cost up to
     # 0.2 s with thousands of streams.
     gc.collect()
     gc.freeze()
-    running = RunningServer(settings, port, log, rooms, play, execute, health, server)
+    running = RunningServer(settings, port, log, rooms, play, execute, health, server, metrics)
     logger.info("serving on {}", running.address)
     return running
+
+
+def _bind(server: grpc.aio.Server, metrics: Metrics, settings: ServerSettings) -> int:
+    """Take the addresses as configured; the port of the service is returned."""
+    wanted = _address(settings.host, settings.port)
+    try:
+        port = server.add_insecure_port(wanted)
+        if settings.metrics_port:
+            wanted = _address(settings.host, settings.metrics_port)
+            metrics.serve(settings.host, settings.metrics_port)
+    except (RuntimeError, OSError) as error:
+        raise AddressInUse(f"{wanted} cannot be bound: is another server running?") from error
+    return port
 
 
 def _address(host: str, port: int) -> str:
     """As gRPC wants it: IPv6 addresses in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _elapsed_ns() -> int:
-    """Of a clock that nobody sets, and that goes on in a sleeping machine where there is one."""
-    if hasattr(time, "CLOCK_BOOTTIME"):
-        return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-    return time.monotonic_ns()
-
-
-def steady_clock() -> Callable[[], int]:
-    """Milliseconds since the epoch that never go back, whatever is done to the system's clock."""
-    offset_ns = time.time_ns() - _elapsed_ns()
-    return lambda: (offset_ns + _elapsed_ns()) // 1_000_000

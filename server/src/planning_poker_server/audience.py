@@ -8,12 +8,15 @@ from loguru import logger
 
 import planningpoker.v1 as pb
 from planning_poker_model.view import CRITICAL_EVENTS
+from planning_poker_server.deliveries import Critical, Deliveries, Report, critical
 from planning_poker_server.domain.refusals import refuse
+from planning_poker_server.metrics import Metrics
 from planning_poker_server.outbox import Outbox
 from planning_poker_server.presence import Leases
+from planning_poker_server.requests import AttachRequest
 from planning_poker_server.room import Answer, Room
 from planning_poker_server.seats import proves
-from planning_poker_server.session import AttachRequest, Session
+from planning_poker_server.session import Session
 from planning_poker_server.settings import RoomSettings
 
 # Up to this many subscribers are told at once; more are told in ticks, so that
@@ -85,6 +88,7 @@ class Audience:
         settings: RoomSettings,
         now_ms: Callable[[], int],
         on_change: Callable[[], None],
+        metrics: Metrics,
     ) -> None:
         self._room = room
         self._now_ms = now_ms
@@ -94,11 +98,18 @@ class Audience:
         self._holders: dict[str, dict[Stream, None]] = {}
         self._leases = Leases(settings.presence_grace_ms, settings.presence_interval_ms)
         self._flush: asyncio.TimerHandle | None = None
+        self._metrics = metrics
+        self._deliveries = Deliveries(
+            room.game_id, settings.report_ms, settings.report_end_ms, settings.max_open_reports
+        )
+        # A server that was started again goes on asking who has what happened just before.
+        hold_ms = self._loaded_ms + settings.presence_grace_ms
+        self._report_on(room.events_since(self._loaded_ms - settings.report_end_ms), hold_ms)
 
     @property
     def empty(self) -> bool:
-        """Nobody follows the room."""
-        return not self._subscribers
+        """Nobody follows the room, and nobody is to be told of it."""
+        return not self._subscribers and not self._deliveries.open
 
     # Coming and going
 
@@ -164,17 +175,25 @@ class Audience:
         for player_id in hashes:
             self._holders.setdefault(player_id, {})[stream] = None
             if self._leases.open(player_id):
+                self._deliveries.presence_changed()
                 self._on_change()
         for player_id in replaced.seats if replaced else ():
             self._release(stream, player_id, still_held=player_id in hashes)
-        self._subscribers[stream] = stream.session.attached(
+        begin = self._room.attach(*resume)
+        if begin.snapshot is None:
+            self._deliveries.acknowledge(hashes, begin.after)  # a matching resume says so
+        last = self._deliveries.last
+        told = last is not None and self._concerns(last.event, stream.session, hashes)
+        outbox = self._subscribers[stream] = stream.session.attached(
             self._room,
-            self._room.attach(*resume),
+            begin,
             hashes,
             sorted(self.connected()),
             correlation_id,
             self._now_ms(),
+            last.message if last is not None and told else None,
         )
+        self._note_acknowledged(outbox)
         stream.wake()
 
     def _supersede(self, stream: Stream) -> None:
@@ -221,17 +240,19 @@ class Audience:
         """Tell the subscribers what is public now."""
         if not events:
             return
-        critical = False
+        urgent = False
         for event in events:
             name = event.WhichOneof("event") or ""
-            critical = critical or name in CRITICAL_EVENTS
+            urgent = urgent or name in CRITICAL_EVENTS
             if name in _OF_ONE_SEAT:
                 self._seat_changed(name, _concerned(event, name))
-        if critical or len(self._subscribers) <= _UNPACED_SUBSCRIBERS:
+        if urgent or len(self._subscribers) <= _UNPACED_SUBSCRIBERS:
             self._wake_all()
         elif self._flush is None:
             tick_ms = min(_MAX_TICK_MS, _TICK_MS_PER_SUBSCRIBER * len(self._subscribers))
             self._flush = asyncio.get_running_loop().call_later(tick_ms / 1_000, self._wake_all)
+        if urgent:
+            self._report_on(events)
 
     def _seat_changed(self, name: str, player_id: str) -> None:
         for stream in list(self._holders.get(player_id, ())):
@@ -263,6 +284,48 @@ class Audience:
         stream.session.wake(self._room.game_id)
         stream.wake()
 
+    # Who has it
+
+    def _report_on(self, events: Sequence[pb.GameEvent], hold_ms: int = 0) -> None:
+        now_ms = self._now_ms()
+        for event in critical(events):
+            players = self._room.state.view.players
+            self._tell_reports(self._deliveries.begin(event, players, now_ms, hold_ms))
+        for outbox in self._subscribers.values():
+            outbox.awaited = self._deliveries.awaited(outbox.acknowledged)
+
+    def acknowledged(self, stream: Stream) -> bool:
+        """The stream has what is reported on; True if there is something to report."""
+        outbox = self._subscribers.get(stream)
+        return outbox is not None and self._note_acknowledged(outbox)
+
+    def _note_acknowledged(self, outbox: Outbox) -> bool:
+        outbox.awaited = self._deliveries.awaited(outbox.acknowledged)
+        return self._deliveries.acknowledge(outbox.seats, outbox.acknowledged)
+
+    def announce_reports(self, now_ms: int) -> None:
+        """Tell who has the critical events, where it is time to."""
+        self._tell_reports(self._deliveries.due(self._leases.connected, now_ms))
+
+    def _tell_reports(self, reports: Iterable[Report]) -> None:
+        for event, message in reports:
+            if message.final:
+                outcome = "incomplete" if message.pending_player_ids else "complete"
+                self._metrics.reports.labels(outcome).inc()
+            for stream, outbox in self._subscribers.items():
+                if self._concerns(event, stream.session, outbox.seats):
+                    outbox.tell_report(message, event.correlation_id)
+                    self.wake(stream)
+
+    def _concerns(self, event: Critical, session: Session, seats: Iterable[str]) -> bool:
+        """Whether who holds these seats facilitates or manages the game, or caused the event."""
+        state = self._room.state
+        players = state.view.players
+        return (bool(state.owner) and session.authority == state.owner) or any(
+            seat == event.caused_by or (seat in players and players[seat].facilitator)
+            for seat in seats
+        )
+
     # Who is there
 
     def connected(self) -> Set[str]:
@@ -277,7 +340,10 @@ class Audience:
 
     def expire(self, now_ms: int) -> bool:
         """Let those go who were away for the grace; True if there was one."""
-        return self._leases.expire(now_ms)
+        gone = self._leases.expire(now_ms)
+        if gone:
+            self._deliveries.presence_changed()
+        return gone
 
     def announce_presence(self, now_ms: int) -> None:
         """Tell the subscribers who came and went, if it is time to."""
@@ -296,8 +362,9 @@ class Audience:
         return {p: c for p, c in changes.items() if p in players and not players[p].proxied}
 
     def timer(self) -> int | None:
-        """When `expire` or `announce_presence` has something to do, in ms; None: never."""
-        return self._leases.timer()
+        """When there is something to expire or to announce, in ms; None: never."""
+        times = self._leases.timer(), self._deliveries.timer()
+        return min((time for time in times if time is not None), default=None)
 
 
 def _concerned(event: pb.GameEvent, name: str) -> str:

@@ -15,6 +15,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 NOBODY = ""
 """Who is asking, as long as nobody has to say."""
+RETRY_MS = 1_000
 _DOMAIN = "planningpoker"
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -24,10 +25,10 @@ def address_of(context: Context) -> str:
     return context.peer().rpartition(":")[0]
 
 
-def draining() -> pb.Refusal:
+def draining(retry_ms: int = RETRY_MS) -> pb.Refusal:
     """The refusal of what comes while the server stops."""
     message = "The server is stopping: connect again in a moment."
-    return refuse(pb.REASON_DRAINING, message, retry_ms=1_000)
+    return refuse(pb.REASON_DRAINING, message, retry_ms=retry_ms)
 
 
 def incident(what: str) -> pb.Refusal:

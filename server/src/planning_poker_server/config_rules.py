@@ -117,6 +117,7 @@ RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "server.node_id": Text(
             r"[A-Za-z0-9._-]{0,64}", "up to 64 of the characters A-Z a-z 0-9 . _ -"
         ),
+        "server.metrics_port": Whole(0, 65_535),
         "database.url": Text(
             r"sqlite:///(?!:memory:|file:)[^\x00-\x1f?]{1,4000}|memory:",
             '"sqlite:///" with the path of a file, or "memory:"',
@@ -143,6 +144,9 @@ RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "stream.keepalive_timeout_ms": Whole(SECOND, 10 * MINUTE),
         "stream.handshake_timeout_ms": Whole(SECOND, 10 * MINUTE),
         "stream.max_streams_per_connection": Whole(1, 10_000),
+        "stream.redelivery_ms": Whole(1, 10 * MINUTE),
+        "stream.redeliveries": Whole(1, 10),
+        "stream.stall_ms": Whole(SECOND, _HOUR),
         "room.max_mailbox": Whole(1, 100_000),
         "room.max_batch": Whole(1, 10_000),
         "room.tail_events": Whole(0, 100_000),
@@ -153,6 +157,9 @@ RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "room.passcode_attempts_per_minute": Whole(1, 10_000),
         "room.creates_per_minute": Whole(1, 1_000_000),
         "room.joins_per_minute": Whole(1, 1_000_000),
+        "room.report_ms": Whole(1, 10 * MINUTE),
+        "room.report_end_ms": Whole(1, _HOUR),
+        "room.max_open_reports": Whole(1, 1_000),
         "game.max_players": Whole(1, _LIMITS.max_players),
         "game.max_stories": Whole(1, _LIMITS.max_stories),
         "game.max_story_bytes": Whole(1, _LIMITS.max_story_bytes),
@@ -165,5 +172,6 @@ RULES: Final[Mapping[str, Rule]] = MappingProxyType(
 NOT_ABOVE: Final = (
     ("stream.max_unanswered_per_game", "stream.max_unanswered"),
     ("stream.ack_every_events", "stream.window_events"),
+    ("room.report_ms", "room.report_end_ms"),
 )
 """Pairs of settings of which the first may not be above the second."""

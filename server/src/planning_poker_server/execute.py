@@ -2,13 +2,13 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
 
 from google.protobuf.message import DecodeError
 
 import planningpoker.v1 as pb
 from planning_poker_server import ids
 from planning_poker_server.calls import NOBODY, Context, abort, address_of, draining, incident
+from planning_poker_server.clock import Clock
 from planning_poker_server.domain.digest import digest
 from planning_poker_server.domain.refusals import refuse
 from planning_poker_server.envelopes import (
@@ -24,9 +24,10 @@ from planning_poker_server.envelopes import (
     took_too_long,
 )
 from planning_poker_server.ratelimit import Buckets
+from planning_poker_server.requests import CommandRequest
 from planning_poker_server.rooms import Rooms
 from planning_poker_server.seats import hash_of
-from planning_poker_server.session import BYTES_PER_TOKEN, CommandRequest
+from planning_poker_server.session import BYTES_PER_TOKEN
 from planning_poker_server.settings import ServerSettings, StreamSettings
 
 
@@ -54,13 +55,13 @@ class ExecuteService:
         rooms: Rooms,
         server: ServerSettings,
         stream: StreamSettings,
-        now_ms: Callable[[], int],
+        clock: Clock,
     ) -> None:
         self._rooms = rooms
         self._timeout_ms = server.request_timeout_ms
         self._max_calls = server.max_calls
         self._max_unanswered = stream.max_unanswered
-        self._now_ms = now_ms
+        self._clock = clock
         self._buckets = Buckets(60 * stream.commands_per_second, stream.command_burst)
         self._unanswered: Counter[str] = Counter()
         self._draining = False
@@ -106,7 +107,7 @@ class ExecuteService:
         return await asyncio.shield(call.result)
 
     def _too_much(self, caller: str, size: int) -> pb.Refusal | None:
-        wait_ms = self._buckets.take(caller, self._now_ms())
+        wait_ms = self._buckets.take(caller, self._clock.now_ms())
         if wait_ms:
             return too_fast(wait_ms)
         self._buckets.charge(caller, size // BYTES_PER_TOKEN)
@@ -128,8 +129,7 @@ class ExecuteService:
             if not self._unanswered[caller]:
                 del self._unanswered[caller]
 
-        loop = asyncio.get_running_loop()
-        alarm = loop.call_later(self._timeout_ms / 1_000, too_late)
+        alarm = self._clock.call_at(self._clock.now_ms() + self._timeout_ms, too_late)
         self._unanswered[caller] += 1
         call.result.add_done_callback(answered)
         self._rooms.execute(call, peer, request)

@@ -1,8 +1,9 @@
 """The gRPC server: channel arguments, handlers, health, reflection."""
 
+import asyncio
 import secrets
-from collections.abc import Callable
 from importlib.metadata import version
+from random import Random
 from typing import Any
 
 import grpc
@@ -12,10 +13,21 @@ from loguru import logger
 
 import planningpoker.v1 as pb
 from planning_poker_server import wire
-from planning_poker_server.calls import NOBODY, Context, abort, address_of, draining, incident
+from planning_poker_server.availability import Availability
+from planning_poker_server.calls import (
+    NOBODY,
+    RETRY_MS,
+    Context,
+    abort,
+    address_of,
+    draining,
+    incident,
+)
+from planning_poker_server.clock import Clock
 from planning_poker_server.domain.refusals import refuse
 from planning_poker_server.execute import ExecuteService
 from planning_poker_server.health import Health
+from planning_poker_server.metrics import Metrics
 from planning_poker_server.rooms import Rooms
 from planning_poker_server.session import Session
 from planning_poker_server.settings import ServerSettings, StreamSettings
@@ -25,6 +37,10 @@ from planningpoker.v1 import service_pb2
 # Taken from the contract, since reflection describes only what was imported.
 SERVICE = service_pb2.DESCRIPTOR.services_by_name["PlanningPokerService"].full_name
 _MAX_METADATA_BYTES = 8 * 1024
+# Two thousand clients come back within two seconds, not within one millisecond.
+_GOODBYE_BATCH = 50
+_GOODBYE_PAUSE_S = 0.05
+_SOONEST_MS = 100
 
 
 def channel_arguments(stream: StreamSettings) -> list[tuple[str, int]]:
@@ -59,26 +75,42 @@ class PlayService:
         server: ServerSettings,
         stream: StreamSettings,
         log_epoch: str,
-        now_ms: Callable[[], int],
+        clock: Clock,
+        metrics: Metrics,
+        availability: Availability,
     ) -> None:
         self._rooms = rooms
         self._server = server
         self._stream = stream
-        self._now_ms = now_ms
+        self._clock = clock
         self._welcome = _welcome(server, stream, log_epoch)
         self._streams: set[PlayStream] = set()
         self._draining = False
+        self._metrics = metrics
+        self._availability = availability
+        availability.listen(self._tell_status)
 
     @property
     def connections(self) -> int:
         """Streams that are open."""
         return len(self._streams)
 
-    def drain(self) -> None:
-        """Take no new streams and tell the open ones to come back."""
-        self._draining = True
+    def _tell_status(self, status: pb.ServiceStatus) -> None:
+        logger.info("telling {} streams: {}", len(self._streams), status.message)
         for stream in list(self._streams):
-            stream.drain(draining())
+            stream.tell_status(status)
+
+    async def drain(self, within_s: float, random: Random) -> None:
+        """Take no new streams and tell the open ones to come back, not all of them at once."""
+        self._draining = True
+        streams = list(self._streams)
+        random.shuffle(streams)  # no game loses all its players in the same moment
+        pause_s = min(_GOODBYE_PAUSE_S, within_s * _GOODBYE_BATCH / max(1, len(streams)))
+        for start in range(0, len(streams), _GOODBYE_BATCH):
+            if start:
+                await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))
+            for stream in streams[start : start + _GOODBYE_BATCH]:
+                stream.drain(draining(random.randint(_SOONEST_MS, RETRY_MS)))
 
     async def play(self, _: Any, context: Context) -> None:
         """The handler of Play; reads and writes the bytes of envelopes."""
@@ -104,7 +136,7 @@ class PlayService:
             return draining()
         if len(self._streams) >= self._server.max_connections:
             message = "The server has as many connections as it takes: try again in a moment."
-            return refuse(pb.REASON_TOO_MANY_CONNECTIONS, message, retry_ms=1_000)
+            return refuse(pb.REASON_TOO_MANY_CONNECTIONS, message, retry_ms=RETRY_MS)
         return None
 
     def _open(self, context: Context) -> PlayStream:
@@ -119,9 +151,14 @@ class PlayService:
             welcome,
             self._stream,
             self._server.request_timeout_ms,
-            self._now_ms(),
+            self._clock.now_ms(),
         )
-        return PlayStream(session, self._rooms, context, address_of(context), self._now_ms)
+        if self._availability.degraded:
+            session.status = self._availability.status
+        peer = address_of(context)
+        return PlayStream(
+            session, self._rooms, context, peer, self._clock, self._stream.stall_ms, self._metrics
+        )
 
 
 def create_server(

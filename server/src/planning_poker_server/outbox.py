@@ -1,17 +1,29 @@
 """One subscriber of one game: a cursor over the room's tail, not a queue. Pure.
 
-Attaching, resuming, going on and falling behind are all "move the cursor, ask
-for the next frame"; what is sent and not acknowledged is the flow control
-that HTTP/2 is not.
+Attaching, resuming, going on, sending again and falling behind are all "move
+the cursor, ask for the next frame"; what is sent and not acknowledged is the
+flow control that HTTP/2 is not.
 """
 
 from collections import deque
 from collections.abc import Iterable, Mapping
+from typing import Final, TypeAlias
 
 import planningpoker.v1 as pb
 from planning_poker_server import wire
+from planning_poker_server.redelivery import Ladder, Step
 from planning_poker_server.room import Attachment, Room
 from planning_poker_server.settings import StreamSettings
+
+_Run: TypeAlias = tuple[int, bytes]
+"""The version of the last event, and the frame."""
+
+
+# Reports that wait for a peer that reads slowly: the newest are of use.
+_MAX_REPORTS: Final = 16
+
+# What begins here can only be sent as a snapshot.
+_BEFORE_ALL: Final = -1
 
 
 class AckAhead(Exception):
@@ -27,6 +39,7 @@ class Outbox:
         seats: Mapping[str, bytes],
         begin: Attachment,
         limits: StreamSettings,
+        now_ms: int,
         replaced: "Outbox | None" = None,
     ) -> None:
         self.room = room
@@ -36,6 +49,10 @@ class Outbox:
         self.acknowledged = begin.after if begin.snapshot is None else 0
         self.slow = False
         """Set when the subscriber fell behind twice: it is to be detached."""
+        self.given_up = False
+        """Set when nothing was acknowledged however often it was sent: likewise."""
+        self.awaited = 0
+        """Whoever acknowledges this version is waited for; 0: nobody waits."""
         # What the replaced subscription has sent may still be acknowledged.
         self._sent_before: int = max(replaced.sent, replaced._sent_before) if replaced else 0
         self._limits = limits
@@ -45,6 +62,18 @@ class Outbox:
         self._snapshot_version = begin.head if begin.snapshot is not None else 0
         self._seat_states: dict[str, None] = dict.fromkeys(seats)
         self._presence: dict[str, pb.Presence.ValueType] = {}
+        self._reports: dict[int, tuple[pb.DeliveryReport, str]] = {}
+        self._ladder = Ladder(limits.redelivery_ms, limits.redeliveries)
+        self._sent_ms = now_ms
+        self._again: int | None = None
+        """The version behind which everything is to be sent again; None: nothing is."""
+        if begin.snapshot is not None:
+            self._ladder.sent(now_ms)
+
+    @property
+    def due_ms(self) -> int | None:
+        """When `tick` has something to do; None: all that was sent is acknowledged."""
+        return self._ladder.due_ms
 
     @property
     def code(self) -> str:
@@ -53,10 +82,14 @@ class Outbox:
 
     def next_frame(self, now_ms: int) -> bytes | None:
         """What to write next; None: nothing now."""
-        if self.sent < self.room.head:
+        if self._again is not None or self.sent < self.room.head:
             frame = self._next_events(now_ms)
             if frame is not None:
+                self._sent_ms = now_ms
+                self._ladder.sent(now_ms)
                 return frame
+        if self._reports and self.sent >= min(self._reports):
+            return self._report(now_ms)
         if self._presence:
             delta = pb.PresenceDelta(game_id=self.room.game_id, players=self._presence)
             self._presence.clear()
@@ -69,6 +102,8 @@ class Outbox:
 
     def _next_events(self, now_ms: int) -> bytes | None:
         room = self.room
+        if self._again is not None:
+            return self._send_again(self._again, now_ms)
         events = self._limits.window_events - (self.sent - self._window_start())
         size = self._limits.window_bytes - self._unacknowledged_bytes
         held = events <= 0 or size <= 0
@@ -79,12 +114,24 @@ class Outbox:
             return self._collapse(now_ms)
         if held:
             return None
-        if self.sent < self._replay_through:
-            events = min(events, self._replay_through - self.sent)
-        last, frame = room.frame(self.sent, events, size, now_ms, self._replay_through)
+        last, frame = self._run(self.sent, events, size, now_ms)
         self._unacknowledged.append((last, len(frame)))
         self._unacknowledged_bytes += len(frame)
         self.sent = last
+        return frame
+
+    def _run(self, after: int, events: int, size: int, now_ms: int, attempt: int = 1) -> _Run:
+        """Events behind `after`; what happened before the beginning is kept apart."""
+        if after < self._replay_through:
+            events = min(events, self._replay_through - after)
+        return self.room.frame(after, events, size, now_ms, self._replay_through, attempt)
+
+    def _send_again(self, after: int, now_ms: int) -> bytes:
+        if not self.room.reaches(after):
+            return self._collapse(now_ms)
+        limits, attempt = self._limits, self._ladder.attempt
+        last, frame = self._run(after, self.sent - after, limits.window_bytes, now_ms, attempt)
+        self._again = last if last < self.sent else None
         return frame
 
     def _overflows(self, *, held: bool) -> bool:
@@ -101,11 +148,18 @@ class Outbox:
         """One snapshot instead of all that waits."""
         room = self.room
         self.sent = self._snapshot_version = room.head
+        self._again = None
         self._unacknowledged.clear()
         self._unacknowledged_bytes = 0
         # Which round a card belongs to cannot be followed over a snapshot.
         self._seat_states.update(dict.fromkeys(self.seats))
-        return wire.snapshot(room.game_id, room.head, room.snapshot(), now_ms)
+        attempt = self._ladder.attempt
+        return wire.snapshot(room.game_id, room.head, room.snapshot(), now_ms, attempt)
+
+    def _report(self, now_ms: int) -> bytes:
+        version = min(self._reports)
+        report, correlation_id = self._reports.pop(version)
+        return wire.envelope(report, now_ms, correlation_id)
 
     def _seat_state(self, player_id: str) -> pb.SeatState:
         state = self.room.state
@@ -119,16 +173,42 @@ class Outbox:
             at_version=self.sent,
         )
 
-    def acknowledge(self, version: int) -> None:
+    def acknowledge(self, version: int, now_ms: int) -> bool:
         """Everything up to `version` has been applied; backwards means nothing.
 
-        Raises AckAhead above what was sent.
+        True if somebody waited for that. Raises AckAhead above what was sent.
         """
         if version > max(self.sent, self._sent_before):
             raise AckAhead
-        self.acknowledged = max(self.acknowledged, min(version, self.sent))
+        version = min(version, self.sent)
+        if version <= self.acknowledged:
+            return False
+        self.acknowledged = version
+        self._ladder.progressed(now_ms, complete=version >= self.sent)
+        self._again = None  # it works
         while self._unacknowledged and self._unacknowledged[0][0] <= version:
             self._unacknowledged_bytes -= self._unacknowledged.popleft()[1]
+        return 0 < self.awaited <= version
+
+    def tick(self, now_ms: int, heard_ms: int, *, quiet: bool) -> bool:
+        """Where `due_ms` has come, have what is not acknowledged sent again, or give up.
+
+        True if there is something to send. `heard_ms`: when the peer last said
+        anything; `quiet`: nothing waits to be written to it.
+        """
+        if self.due_ms is None or now_ms < self.due_ms:
+            return False
+        match self._ladder.step(now_ms, may_send=quiet and heard_ms > self._sent_ms):
+            case Step.RESEND if self._snapshot_version <= self.acknowledged:
+                self._again = self.acknowledged
+            case Step.RESEND | Step.SNAPSHOT:
+                self._again = _BEFORE_ALL
+            case Step.GIVE_UP:
+                self.given_up = True
+                return False
+            case Step.WAIT:
+                return False
+        return True
 
     def tell_seats(self, player_ids: Iterable[str]) -> None:
         """The state of these seats changed; those held here are told, behind the events."""
@@ -139,6 +219,12 @@ class Outbox:
     def tell_presence(self, changes: Mapping[str, pb.Presence.ValueType]) -> None:
         """Who came and went; what was not sent yet is overwritten, so this stays bounded."""
         self._presence.update(changes)
+
+    def tell_report(self, report: pb.DeliveryReport, correlation_id: str) -> None:
+        """Who has applied a critical event; the latest on each event wins."""
+        self._reports[report.version] = report, correlation_id
+        if len(self._reports) > _MAX_REPORTS:
+            del self._reports[min(self._reports)]
 
     def drop_seat(self, player_id: str) -> None:
         """Nobody proves this seat here any longer."""

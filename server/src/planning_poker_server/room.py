@@ -153,7 +153,7 @@ class Room:
         self._tail = Tail(tail_events + 1)
         self._pending: tuple[Proposal, _Batch] | None = None
         self._snapshot: tuple[int, bytes] = (0, b"")
-        self._frame: tuple[int, int, bool, bytes] = (-1, -1, False, b"")
+        self._frame: tuple[int, int, bool, int, bytes] = (-1, -1, False, 0, b"")
 
     @property
     def head(self) -> int:
@@ -271,6 +271,16 @@ class Room:
             applied.append(event)
         return applied
 
+    def events_since(self, time_ms: int) -> Sequence[pb.GameEvent]:
+        """The newest events that happened at or after `time_ms` and are held, in order."""
+        found: list[pb.GameEvent] = []
+        for held in reversed(self._tail):
+            event = pb.GameEvent.FromString(held.encoded)
+            if event.event_time.ToMilliseconds() < time_ms:
+                break
+            found.append(event)
+        return found[::-1]
+
     def _keep(self, event: pb.GameEvent, sealed: storage.Sealed, record: Record) -> None:
         self._receipts.fold(event, sealed)
         self._tail.append(TailEvent(record.version, record.event, event.correlation_id))
@@ -307,17 +317,25 @@ class Room:
         return self._tail.size_after(version)
 
     def frame(
-        self, after: int, max_events: int, max_bytes: int, now_ms: int, replay_through: int
+        self,
+        after: int,
+        max_events: int,
+        max_bytes: int,
+        now_ms: int,
+        replay_through: int,
+        attempt: int = 1,
     ) -> tuple[int, bytes]:
         """(last version, envelope) of the run behind `after`; shared by subscribers in step."""
         events = self._tail.after(after, max_events, max_bytes)
         last = events[-1].version
         replay = last <= replay_through
-        if self._frame[:3] != (after, last, replay):
-            encoded = (event.encoded for event in events)
-            bytes_ = wire.events(self.game_id, after + 1, encoded, now_ms, replay=replay)
-            self._frame = after, last, replay, bytes_
-        return last, self._frame[3]
+        if self._frame[:4] != (after, last, replay, attempt):
+            batch = pb.EventBatch(
+                game_id=self.game_id, first_version=after + 1, attempt=attempt, replay=replay
+            )
+            bytes_ = wire.events(batch, (event.encoded for event in events), now_ms)
+            self._frame = after, last, replay, attempt, bytes_
+        return last, self._frame[4]
 
 
 def _accepted(ticket: Ticket, batch: _Batch, *, nothing: bool) -> pb.Accepted:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -11,6 +11,8 @@ from loguru import logger
 import planningpoker.v1 as pb
 from planning_poker_server import ids
 from planning_poker_server.audience import Audience, Stream, answer_all
+from planning_poker_server.availability import Availability
+from planning_poker_server.clock import Clock
 from planning_poker_server.domain.refusals import refuse
 from planning_poker_server.domain.types import Actor, FireTimer, Presence
 from planning_poker_server.eventlog.port import (
@@ -21,8 +23,9 @@ from planning_poker_server.eventlog.port import (
     LogUnavailable,
     Proposal,
 )
+from planning_poker_server.metrics import Metrics
+from planning_poker_server.requests import AttachRequest
 from planning_poker_server.room import Answer, Room, Ticket
-from planning_poker_server.session import AttachRequest
 from planning_poker_server.settings import RoomSettings
 
 # Conflicts need another writer; with one node they mean an append in doubt
@@ -42,17 +45,21 @@ class RoomDriver:
         room: Room,
         log: EventLog,
         settings: RoomSettings,
-        now_ms: Callable[[], int],
+        clock: Clock,
         started_ms: int,
+        metrics: Metrics,
+        availability: Availability,
     ) -> None:
         self.room = room
         self.closed = False
-        self._audience = Audience(room, settings, now_ms, self._presence_changes)
+        self._audience = Audience(room, settings, clock.now_ms, self._presence_changes, metrics)
         self._log = log
+        self._availability = availability
         self._settings = settings
-        self._now_ms = now_ms
+        self._clock = clock
+        self._now_ms = clock.now_ms
         self._started_ms = started_ms
-        self._last_used_ms = now_ms()
+        self._last_used_ms = clock.now_ms()
         # A game that is only being created has nobody to wait for.
         self._settled_from_ms = self._last_used_ms + (settings.settle_ms if room.head else 0)
         self._recheck_ms: int | None = self._settled_from_ms
@@ -90,6 +97,11 @@ class RoomDriver:
         self._last_used_ms = self._now_ms()
         self._audience.unsubscribe(stream)
         self._wake.set()
+
+    def acknowledged(self, stream: Stream) -> None:
+        """The stream acknowledged what this room waits for."""
+        if self._audience.acknowledged(stream):
+            self._wake.set()
 
     def _presence_changes(self) -> None:
         self._presence_changed = True
@@ -129,6 +141,7 @@ class RoomDriver:
             self._presence_changed |= self._audience.expire(now_ms) or self._recheck(now_ms)
             self._fire_timers(now_ms)
             self._audience.announce_presence(now_ms)
+            self._audience.announce_reports(now_ms)
             if self._mailbox or self._presence_changed:
                 await self._step()
             elif self._audience.empty and self._idle_from() <= now_ms:
@@ -139,12 +152,12 @@ class RoomDriver:
             return
         self._wake.clear()
         due_ms = self._next_due()
-        delay = None if due_ms is None else max(0.0, (due_ms - self._now_ms()) / 1_000)
+        alarm = None if due_ms is None else self._clock.call_at(due_ms, self._wake.set)
         try:
-            async with asyncio.timeout(delay):
-                await self._wake.wait()
-        except TimeoutError:
-            return
+            await self._wake.wait()
+        finally:
+            if alarm is not None:
+                alarm.cancel()
 
     def _next_due(self) -> int | None:
         due = [self._due_ms(timer.due_ms) for timer in self.room.state.timers()]
@@ -214,12 +227,15 @@ class RoomDriver:
                         return
                     await self._catch_up()
             except LogUnavailable as error:
-                self._refuse_unavailable(tickets, error)
+                # Said once, however many games and commands it concerns.
+                level = "ERROR" if self._availability.failed() else "DEBUG"
+                self._refuse_unavailable(tickets, error, level)
                 return
             if isinstance(outcome, Commit):
                 self._publish(outcome)
                 return
-        self._refuse_unavailable(tickets, LogUnavailable("too many conflicts", definite=True))
+        starved = LogUnavailable("too many conflicts", definite=True)
+        self._refuse_unavailable(tickets, starved, "ERROR")
 
     async def _append(self, proposal: Proposal) -> Commit | Conflict | None:
         """None: it is in doubt whether the log took it; look there before deciding again."""
@@ -262,17 +278,22 @@ class RoomDriver:
     # Answering
 
     def _publish(self, commit: Commit) -> None:
+        if commit.proposal.records:
+            self._availability.worked()
         publication = self.room.publish(commit)
         self._audience.announce(publication.events)
         self._answer(publication.answers)
         if publication.events:
             self._no_timers_before_ms = 0
 
-    def _refuse_unavailable(self, tickets: Sequence[Ticket], error: LogUnavailable) -> None:
+    def _refuse_unavailable(
+        self, tickets: Sequence[Ticket], error: LogUnavailable, level: str
+    ) -> None:
         definite = error.definite and not self._in_doubt
         # What would follow by itself must not be forgotten.
         self._recheck_ms = self._now_ms() + _RETRY_MS
-        logger.bind(game_id=self.room.game_id).error("the log is unavailable: {}", error)
+        bound = logger.bind(game_id=self.room.game_id)
+        bound.log(level, "the log is unavailable: {}", error)
         message = "The server cannot store anything at the moment: try again soon."
         if not definite:
             message += " The same command with the same correlation id will tell its outcome."

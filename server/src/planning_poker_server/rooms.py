@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from loguru import logger
@@ -11,6 +11,8 @@ import planningpoker.v1 as pb
 from planning_poker_model.limits import PASSCODE_BYTES, GameLimits
 from planning_poker_server import ids
 from planning_poker_server.audience import Asker, Origin, Stream
+from planning_poker_server.availability import Availability
+from planning_poker_server.clock import Clock, sleep_until
 from planning_poker_server.domain.refusals import refuse
 from planning_poker_server.domain.types import Actor
 from planning_poker_server.eventlog.port import (
@@ -20,15 +22,16 @@ from planning_poker_server.eventlog.port import (
     LogUnavailable,
     Record,
 )
+from planning_poker_server.metrics import Metrics
 from planning_poker_server.passcodes import Passcodes, PasscodesBusy
 from planning_poker_server.ratelimit import Buckets
+from planning_poker_server.requests import AttachRequest, CommandRequest
 from planning_poker_server.room import Room, Ticket
 from planning_poker_server.room_driver import RoomDriver, corrupt, failed, gone
-from planning_poker_server.session import AttachRequest, CommandRequest
 from planning_poker_server.settings import RoomSettings
 
 _YIELD_S = 0.005
-_POLL_S = 1.0
+_POLL_MS = 1_000
 _LOAD_AHEAD_MS = 2_000
 _LOAD_AT_ONCE = 100
 _RETRY_MS = 1_000
@@ -44,13 +47,18 @@ class Rooms:
         log: EventLog,
         settings: RoomSettings,
         limits: GameLimits,
-        now_ms: Callable[[], int],
+        clock: Clock,
+        metrics: Metrics,
+        availability: Availability,
     ) -> None:
         self._log = log
         self._settings = settings
         self._limits = limits
-        self._now_ms = now_ms
-        self._started_ms = now_ms()
+        self._clock = clock
+        self._metrics = metrics
+        self._availability = availability
+        self._now_ms = clock.now_ms
+        self._started_ms = clock.now_ms()
         self._drivers: dict[str, RoomDriver] = {}
         self._loading: dict[tuple[str, bool], asyncio.Task[RoomDriver | pb.Refusal]] = {}
         # Games that could not be loaded: said once, and left alone until
@@ -100,6 +108,12 @@ class Rooms:
         driver = self._drivers.get(game_id)
         if driver is not None:
             driver.unsubscribe(stream)
+
+    def acknowledged(self, stream: Stream, game_id: str) -> None:
+        """The stream acknowledged what this game waits for."""
+        driver = self._drivers.get(game_id)
+        if driver is not None:
+            driver.acknowledged(stream)
 
     def disconnected(self, stream: Stream) -> None:
         """The stream is gone."""
@@ -307,7 +321,15 @@ class Rooms:
         loaded = self._drivers.get(game_id)
         if loaded is not None and not loaded.closed:
             return loaded
-        driver = RoomDriver(room, self._log, self._settings, self._now_ms, self._started_ms)
+        driver = RoomDriver(
+            room,
+            self._log,
+            self._settings,
+            self._clock,
+            self._started_ms,
+            self._metrics,
+            self._availability,
+        )
         self._drivers[game_id] = driver
         task = self._spawn(driver.run(), name=f"room {game_id}")
         task.add_done_callback(lambda _: self._forget(game_id, driver))
@@ -321,6 +343,7 @@ class Rooms:
     async def _load_due(self) -> None:
         """Load the rooms of games whose timers are about to fire; they fire them."""
         while True:
+            await self._probe()
             # Timers of games that need no loading must not hide the others;
             # a game has up to three.
             limit = _LOAD_AT_ONCE + 3 * (len(self._drivers) + len(self._unreadable))
@@ -336,7 +359,17 @@ class Rooms:
             for game_id, _ in due:
                 if game_id not in self._drivers and game_id not in self._unreadable:
                     await self._find(game_id)
-            await asyncio.sleep(_POLL_S)
+            await sleep_until(self._clock, self._now_ms() + _POLL_MS)
+
+    async def _probe(self) -> None:
+        """See whether the log works again, though nobody may try to change anything now."""
+        if not self._availability.degraded:
+            return
+        try:
+            await self._log.probe()
+        except LogError:
+            return
+        self._availability.worked()
 
     def _spawn(self, work: Coroutine[Any, Any, Any], name: str | None = None) -> asyncio.Task[Any]:
         task = asyncio.get_running_loop().create_task(work, name=name)

@@ -6,7 +6,7 @@ protocol ends the session.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final
 
 from google.protobuf.message import Message
 
@@ -29,13 +29,27 @@ from planning_poker_server.envelopes import (
     too_many_unanswered,
     took_too_long,
 )
+from planning_poker_server.followed import Dropped, Followed
 from planning_poker_server.outbox import AckAhead, Outbox
 from planning_poker_server.ratelimit import Bucket
+from planning_poker_server.requests import (
+    Acknowledged,
+    AttachRequest,
+    CommandRequest,
+    DetachRequest,
+    Request,
+)
 from planning_poker_server.room import Attachment, Room
 from planning_poker_server.seats import hash_of
 from planning_poker_server.settings import StreamSettings
+from planning_poker_server.unanswered import Unanswered, Waiting
 
 _REQUESTED = pb.DETACH_REASON_REQUESTED
+_FAILURES: Final = {
+    pb.DETACH_REASON_SLOW: "The events were not acknowledged fast enough: "
+    "resume from your version.",
+    pb.DETACH_REASON_UNACKNOWLEDGED: "The events were not acknowledged: resume from your version.",
+}
 
 # While this many frames wait to be written, nothing more is read: a client
 # that does not read its answers is slowed down by its own flow control.
@@ -43,49 +57,6 @@ _MAX_WAITING: Final = 128
 
 # Fifty commands of the largest size take half a second to look at.
 BYTES_PER_TOKEN: Final = 16 * 1024
-
-
-class CommandRequest(NamedTuple):
-    """A command to be decided; the answer goes to `Session.answer` under `serial`."""
-
-    serial: int
-    command: pb.Command
-    correlation_id: str
-    seat_hash: bytes
-    digest: bytes
-    attach: bool
-
-    def __repr__(self) -> str:
-        """Without the command, which may hold a card or a secret."""
-        return f"<CommandRequest {self.correlation_id}>"
-
-
-class AttachRequest(NamedTuple):
-    """A game to be followed; the answer goes to `attached` or `attach_refused`."""
-
-    attach: pb.Attach
-    correlation_id: str
-
-    def __repr__(self) -> str:
-        """Without the seats, which hold secrets."""
-        return f"<AttachRequest {self.correlation_id!r}>"
-
-
-class DetachRequest(NamedTuple):
-    """A game that is followed no longer."""
-
-    game_id: str
-
-
-Request: TypeAlias = CommandRequest | AttachRequest | DetachRequest
-
-
-class _Unanswered(NamedTuple):
-    correlation_id: str
-    """As it was sent, which need not be its canonical form."""
-    game: str
-    attach: bool
-    deadline_ms: int
 
 
 class Session:
@@ -107,18 +78,19 @@ class Session:
         """Why the stream ends, once it does."""
         self.gone = False
         """Set when there is no stream any more: nothing may begin to follow a game for it."""
-        self.subscriptions: dict[str, Outbox] = {}
-        self.dropped: list[str] = []
-        """Games detached while writing, whose rooms are to be told."""
+        self.dropped: list[Dropped] = []
+        """Games detached by themselves, whose rooms are to be told."""
+        self.status: pb.ServiceStatus | None = None
+        """How the service is, once told, unless it has always been well."""
         self._welcome = welcome
         self._settings = settings
         self._request_timeout_ms = request_timeout_ms
         self._hello_by_ms: int | None = now_ms + settings.hello_timeout_ms
+        self._heard_ms = now_ms
         self._bucket = Bucket(settings.commands_per_second, settings.command_burst, now_ms)
         self._answers = Answers()
-        self._ready: dict[str, None] = {}
-        self._unanswered: dict[int, _Unanswered] = {}
-        self._serial = 0
+        self._followed = Followed()
+        self._unanswered = Unanswered()
         self._draining: pb.Refusal | None = None
         self._handlers: dict[str, Callable[[pb.ClientEnvelope, int], Sequence[Request]]] = {
             "attach": self._attach,
@@ -127,6 +99,11 @@ class Session:
             "ack": self._ack,
             "ping": self._ping,
         }
+
+    @property
+    def subscriptions(self) -> Mapping[str, Outbox]:
+        """The games that this stream follows, by id."""
+        return self._followed.outboxes
 
     @property
     def authority(self) -> str:
@@ -143,6 +120,7 @@ class Session:
         """Take one message; what it asks of others is returned, in order."""
         if self.ending is not None:
             return ()
+        self._heard_ms = now_ms
         payload = envelope.WhichOneof("payload")
         if self._hello_by_ms is not None or payload == "hello":
             self._hello(envelope, now_ms)
@@ -173,6 +151,8 @@ class Session:
         self._hello_by_ms = None
         self.instance_id = hello.instance_id
         self._say(self._welcome, now_ms, echo(envelope.correlation_id))
+        if self.status is not None:
+            self._say(self.status, now_ms)
 
     def _attach(self, envelope: pb.ClientEnvelope, now_ms: int) -> Sequence[Request]:
         attach, correlation_id = envelope.attach, echo(envelope.correlation_id)
@@ -206,14 +186,14 @@ class Session:
             # It may have crossed a Detached on its way.
             return ()
         try:
-            outbox.acknowledge(version)
+            awaited = outbox.acknowledge(version, now_ms)
         except AckAhead:
             message = f"Version {version} was acknowledged, but {outbox.sent} is the last one sent."
             self.end(refuse(pb.REASON_ACK_AHEAD, message), now_ms)
             return ()
         if outbox.sent < outbox.room.head:
             self.wake(game_id)
-        return ()
+        return (Acknowledged(game_id),) if awaited else ()
 
     def _ping(self, envelope: pb.ClientEnvelope, now_ms: int) -> Sequence[Request]:
         wait_ms = self._bucket.take(now_ms)
@@ -239,15 +219,12 @@ class Session:
         seat_hash = hash_of(join.seat_secret)
         if command.player_id:
             seat_hash = self.subscriptions[game].seats[command.player_id]
-        self._serial += 1
         deadline_ms = now_ms + self._request_timeout_ms
-        waiting = _Unanswered(envelope.correlation_id, game, join.attach, deadline_ms)
-        self._unanswered[self._serial] = waiting
-        return (
-            CommandRequest(
-                self._serial, command, correlation_id, seat_hash, digest(command), join.attach
-            ),
+        serial = self._unanswered.add(
+            Waiting(envelope.correlation_id, game, join.attach, deadline_ms)
         )
+        digested = digest(command)
+        return (CommandRequest(serial, command, correlation_id, seat_hash, digested, join.attach),)
 
     def _game_of(self, command: pb.Command) -> str | None:
         """What the command concerns: a game that `_named` knows, or one to be created ("")."""
@@ -291,8 +268,8 @@ class Session:
     def _has_too_many_unanswered(self, game: str) -> bool:
         # An answer that is held behind its events counts too: who acknowledges
         # nothing could else have any number of them held.
-        unanswered, answers = self._unanswered.values(), self._answers
-        of_game = answers.held_of(game) + sum(waiting.game == game for waiting in unanswered)
+        unanswered, answers = self._unanswered, self._answers
+        of_game = answers.held_of(game) + unanswered.of_game(game)
         of_all = answers.held + len(unanswered)
         settings = self._settings
         return of_all >= settings.max_unanswered or of_game >= settings.max_unanswered_per_game
@@ -300,7 +277,7 @@ class Session:
     @property
     def _is_full(self) -> bool:
         """Whether this stream follows, or is about to, as many games as it may."""
-        coming = sum(waiting.attach for waiting in self._unanswered.values())
+        coming = self._unanswered.attaching
         return len(self.subscriptions) + coming >= self._settings.max_subscriptions
 
     def _too_many_games(self) -> pb.Refusal:
@@ -314,14 +291,14 @@ class Session:
 
     def asked(self, serial: int) -> str:
         """The correlation id, as sent, of a command that still waits; empty if it timed out."""
-        waiting = self._unanswered.get(serial)
+        waiting = self._unanswered.find(serial)
         return waiting.correlation_id if waiting else ""
 
     def answer(
         self, serial: int, result: pb.CommandResult, events_through: int, now_ms: int
     ) -> None:
         """The answer to a command; waits behind the events up to `events_through`."""
-        waiting = self._unanswered.pop(serial, None)
+        waiting = self._unanswered.pop(serial)
         if waiting is None:
             return  # timed out
         frame = wire.envelope(result, now_ms, waiting.correlation_id)
@@ -340,27 +317,30 @@ class Session:
         connected: Sequence[str],
         correlation_id: str,
         now_ms: int,
+        last_report: pb.DeliveryReport | None = None,
     ) -> Outbox:
         """The stream follows this room from `begin` on."""
         replaced = self.subscriptions.get(room.game_id)
-        outbox = Outbox(room, seats, begin, self._settings, replaced)
-        self.subscriptions[room.game_id] = outbox
+        outbox = Outbox(room, seats, begin, self._settings, now_ms, replaced)
+        self._followed.add(outbox)
         self.charge(len(begin.snapshot or b""))
-        self._answers.put(
-            wire.attached(
-                room.game_id,
-                begin.outcome,
-                begin.head,
-                begin.snapshot,
-                seats,
-                connected,
-                correlation_id,
-                now_ms,
-            )
+        answer = pb.Attached(
+            game_id=room.game_id,
+            outcome=begin.outcome,
+            head_version=begin.head,
+            player_ids=seats,
+            last_report=last_report,
+            connected_player_ids=connected,
         )
+        self._answers.put(wire.attached(answer, begin.snapshot, correlation_id, now_ms))
         self._answers.release(room.game_id, outbox.sent)
-        self.wake(room.game_id)
         return outbox
+
+    def tell_status(self, status: pb.ServiceStatus, now_ms: int) -> None:
+        """The service's state changed; who has not said Hello is told then."""
+        self.status = status
+        if self._hello_by_ms is None:
+            self._say(status, now_ms)
 
     def attach_refused(
         self, game: str, correlation_id: str, refusal: pb.Refusal, now_ms: int
@@ -387,12 +367,19 @@ class Session:
         correlation_id: str = "",
     ) -> None:
         """End one subscription; what waited behind its events follows at once."""
-        del self.subscriptions[game_id]
-        self._ready.pop(game_id, None)
+        self._followed.remove(game_id)
         detached = pb.Detached(game_id=game_id, reason=reason, next_step=next_step, message=message)
         self._say(detached, now_ms, correlation_id)
         # Not before it: who follows a game sees no answer before its events.
         self._answers.release(game_id)
+
+    def _drop_failed(self, now_ms: int) -> None:
+        """Let the subscriptions go that cannot go on."""
+        failed, self._followed.failed = self._followed.failed, []
+        for dropped in failed:
+            message = _FAILURES[dropped.reason]
+            self.detach(dropped.game_id, dropped.reason, pb.NEXT_STEP_RESUME, message, now_ms)
+        self.dropped += failed
 
     def flush(self, game_id: str, now_ms: int) -> None:
         """Queue what a subscription still has to say, as far as its window allows."""
@@ -403,8 +390,7 @@ class Session:
 
     def wake(self, game_id: str) -> None:
         """There may be something to send of this game."""
-        if game_id in self.subscriptions:
-            self._ready[game_id] = None
+        self._followed.wake(game_id)
 
     # What is written
 
@@ -413,26 +399,21 @@ class Session:
         answer = self._answers.take()
         if answer is not None:
             return answer
-        while self._ready and self.ending is None:
-            game_id = next(iter(self._ready))
-            del self._ready[game_id]
-            outbox = self.subscriptions[game_id]
-            frame = outbox.next_frame(now_ms)
-            if outbox.slow:
-                message = "The events were not acknowledged fast enough: resume from your version."
-                self.detach(game_id, pb.DETACH_REASON_SLOW, pb.NEXT_STEP_RESUME, message, now_ms)
-                self.dropped.append(game_id)
-                return self._answers.take()
-            if frame is not None:
-                self._ready[game_id] = None  # behind the other games
-                self._answers.release(game_id, outbox.sent)
-                return frame
-        return None
+        if self.ending is not None:
+            return None
+        given = self._followed.next_frame(now_ms)
+        if given is not None:
+            outbox, frame = given
+            self._answers.release(outbox.room.game_id, outbox.sent)
+            return frame
+        if self._followed.failed:
+            self._drop_failed(now_ms)
+        return self._answers.take()
 
     @property
     def has_output(self) -> bool:
         """Whether the writer has something to do."""
-        return bool(self._answers.ready or self._ready or self.ending)
+        return bool(self._answers.ready or self._followed.ready or self.ending)
 
     @property
     def congested(self) -> bool:
@@ -448,7 +429,12 @@ class Session:
         Answers behind events that nobody acknowledges do not count: where this
         is asked, the client has said all it had to say.
         """
-        return not (self._unanswered or self._answers.ready or self._ready)
+        return not (self._unanswered or self._answers.ready or self._followed.ready)
+
+    def take_redelivered(self) -> int:
+        """How often something was sent again since this was asked."""
+        count, self._followed.redelivered = self._followed.redelivered, 0
+        return count
 
     # Time
 
@@ -458,18 +444,17 @@ class Session:
             return None
         if self._hello_by_ms is not None:
             return self._hello_by_ms
-        # In the order of asking, and all with the same time-out: the first is due first.
-        waiting = next(iter(self._unanswered.values()), None)
-        return waiting.deadline_ms if waiting else None
+        times = self._unanswered.timer(), self._followed.timer()
+        return min((time for time in times if time is not None), default=None)
 
     def tick(self, now_ms: int) -> None:
         """Do what is due."""
         if self._hello_by_ms is not None and now_ms >= self._hello_by_ms:
             self.end(refuse(pb.REASON_HELLO_TIMEOUT, "No Hello came in time."), now_ms)
             return
-        for serial, waiting in list(self._unanswered.items()):
-            if waiting.deadline_ms > now_ms:
-                return
+        self._followed.look(now_ms, self._heard_ms, quiet=not self.has_output)
+        self._drop_failed(now_ms)
+        for serial, waiting in self._unanswered.overdue(now_ms):
             result = pb.CommandResult(game_id=waiting.game, refusal=took_too_long())
             self.answer(serial, result, 0, now_ms)
 

@@ -21,6 +21,8 @@ class ServerSettings:
     reflection: bool
     node_id: str
     """Empty: the host's name."""
+    metrics_port: int
+    """Where Prometheus finds the metrics, on `host`; 0: nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,12 @@ class StreamSettings:
     keepalive_timeout_ms: int
     handshake_timeout_ms: int
     max_streams_per_connection: int
+    redelivery_ms: int
+    """What is not acknowledged is sent again after this, then after twice as long, …"""
+    redeliveries: int
+    """… so often; then a snapshot is sent, and then the subscription is given up."""
+    stall_ms: int
+    """A stream whose peer takes nothing for so long is cut off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +82,12 @@ class RoomSettings:
     """Per principal and address; so are the next two."""
     creates_per_minute: int
     joins_per_minute: int
+    report_ms: int
+    """When the interim report on a critical event is due."""
+    report_end_ms: int
+    """When a report ends at the latest: not before redelivery gives up."""
+    max_open_reports: int
+    """Critical events of one game that are reported on at a time; more end the oldest report."""
 
 
 @dataclass(frozen=True, slots=True)

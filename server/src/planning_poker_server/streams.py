@@ -1,25 +1,25 @@
 """Drives one Session on a grpc.aio stream: one reader, one writer, one alarm."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Final
+from typing import Any
 
 from google.protobuf.message import DecodeError
+from loguru import logger
 
 import planningpoker.v1 as pb
 from planning_poker_server.calls import Context
+from planning_poker_server.clock import Alarm, Clock
 from planning_poker_server.domain.refusals import refuse
-from planning_poker_server.rooms import Rooms
-from planning_poker_server.session import (
+from planning_poker_server.metrics import Metrics
+from planning_poker_server.requests import (
+    Acknowledged,
     AttachRequest,
     CommandRequest,
     DetachRequest,
     Request,
-    Session,
 )
-
-# Two clocks are compared, one of them in whole milliseconds.
-_LATE_S: Final = 0.005
+from planning_poker_server.rooms import Rooms
+from planning_poker_server.session import Session
 
 
 class PlayStream:
@@ -31,23 +31,36 @@ class PlayStream:
         rooms: Rooms,
         context: Context,
         peer: str,
-        now_ms: Callable[[], int],
+        clock: Clock,
+        stall_ms: int,
+        metrics: Metrics,
     ) -> None:
+        """A peer that takes nothing for `stall_ms` is cut off."""
         self.session = session
         self._rooms = rooms
         self._context = context
         self._peer = peer
-        self._now_ms = now_ms
+        self._clock = clock
+        self._now_ms = clock.now_ms
         self._wake = asyncio.Event()
         self._drained = asyncio.Event()
         self._half_closed = False
         self._failure: Exception | None = None
-        self._alarm: asyncio.TimerHandle | None = None
-        self._alarm_at = 0.0
+        self._alarm: Alarm | None = None
+        self._alarm_ms = 0
+        self._stall_ms = stall_ms
+        self._metrics = metrics
+        self._task: asyncio.Task[Any] | None = None
+        self._writing_since_ms: int | None = None
 
     def wake(self) -> None:
         """Something may be there to write."""
         self._wake.set()
+
+    def tell_status(self, status: pb.ServiceStatus) -> None:
+        """The service's state changed."""
+        self.session.tell_status(status, self._now_ms())
+        self.wake()
 
     def drain(self, refusal: pb.Refusal) -> None:
         """Answer what was asked, write what is ready, tell the client to come back, and end."""
@@ -57,8 +70,10 @@ class PlayStream:
     async def run(self) -> pb.Refusal | None:
         """Serve until the client closes (None) or the session ends (why).
 
-        Raises whatever reading or writing raised.
+        Raises whatever reading or writing raised, CancelledError where the
+        peer takes nothing any more.
         """
+        self._task = asyncio.current_task()
         reader = asyncio.get_running_loop().create_task(self._read())
         try:
             return await self._write()
@@ -118,17 +133,24 @@ class PlayStream:
                 await self._rooms.attach(self, self._peer, request)
             case DetachRequest():
                 self._rooms.unsubscribe(self, request.game_id)
+            case Acknowledged():
+                self._rooms.acknowledged(self, request.game_id)
 
     # The one writer
 
     async def _write(self) -> pb.Refusal | None:
         session = self.session
         while True:
-            frame = session.next_frame(self._now_ms())
-            while session.dropped:
-                self._rooms.unsubscribe(self, session.dropped.pop())
+            now_ms = self._now_ms()
+            frame = session.next_frame(now_ms)
+            if session.dropped:
+                self._drop()
             if frame is not None:
+                self._writing_since_ms = now_ms
+                if self._alarm is None:
+                    self._set_alarm()
                 await self._context.write(frame)
+                self._writing_since_ms = None
                 if not session.congested:
                     self._drained.set()
                 continue
@@ -141,22 +163,54 @@ class PlayStream:
             self._wake.clear()
             self._set_alarm()
             await self._wake.wait()
-            session.tick(self._now_ms())
+
+    def _drop(self) -> None:
+        """Tell the rooms what the session gave up, and whoever looks at the log."""
+        while self.session.dropped:
+            dropped = self.session.dropped.pop()
+            self._rooms.unsubscribe(self, dropped.game_id)
+            reason = pb.DetachReason.Name(dropped.reason).removeprefix("DETACH_REASON_")
+            self._metrics.detached.labels(reason).inc()
+            logger.bind(game_id=dropped.game_id).warning(
+                "delivery failed, {}: version {} was sent and {} acknowledged",
+                reason,
+                dropped.sent,
+                dropped.acknowledged,
+            )
+
+    # Time, which goes on while a write takes long
 
     def _set_alarm(self) -> None:
         # An alarm that comes too early is set again; keeping it is cheaper
         # than moving it with every command. One that comes too late is moved.
-        due_ms = self.session.timer()
+        due_ms = self._due_ms()
         if due_ms is None:
             return
-        loop = asyncio.get_running_loop()
-        at = loop.time() + max(0, due_ms - self._now_ms()) / 1_000
-        if self._alarm is not None and self._alarm_at <= at + _LATE_S:
+        if self._alarm is not None and self._alarm_ms <= due_ms:
             return
         if self._alarm is not None:
             self._alarm.cancel()
-        self._alarm, self._alarm_at = loop.call_at(at, self._ring), at
+        self._alarm, self._alarm_ms = self._clock.call_at(due_ms, self._ring), due_ms
+
+    def _due_ms(self) -> int | None:
+        due_ms = self.session.timer()
+        if self._writing_since_ms is None:
+            return due_ms
+        stalled_ms = self._writing_since_ms + self._stall_ms
+        return stalled_ms if due_ms is None else min(due_ms, stalled_ms)
 
     def _ring(self) -> None:
         self._alarm = None
+        now_ms = self._now_ms()
+        self.session.tick(now_ms)
+        self._metrics.redeliveries.inc(self.session.take_redelivered())
+        self._drop()
+        since_ms = self._writing_since_ms
+        if since_ms is not None and now_ms >= since_ms + self._stall_ms and self._task is not None:
+            # Nothing can be said to it any more, not even goodbye.
+            logger.warning("a stream was cut off: its peer has taken nothing for too long")
+            self._metrics.stalled.inc()
+            self._task.cancel()
+            return
         self.wake()
+        self._set_alarm()

@@ -1,7 +1,7 @@
 """The newest events of a game, as stored, for subscribers that are not far behind."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -33,6 +33,10 @@ class Tail:
         self._size += len(event.encoded)
         while len(events) > 1 and (len(events) > self._capacity or self._size > self._max_bytes):
             self._size -= len(events.popleft().encoded)
+
+    def __reversed__(self) -> Iterator[TailEvent]:
+        """From the newest to the oldest."""
+        return reversed(self._events)
 
     @property
     def first_version(self) -> int:

@@ -1,6 +1,6 @@
 """Bytes of server envelopes. What is stored is spliced in as it is, never encoded again."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from google.protobuf.message import Message
@@ -69,38 +69,19 @@ def envelope(
     )
 
 
-def events(
-    game_id: str, first_version: int, encoded: Iterable[bytes], now_ms: int, *, replay: bool
-) -> bytes:
-    """An envelope with a run of stored events."""
-    batch = pb.EventBatch(game_id=game_id, first_version=first_version, attempt=1, replay=replay)
+def events(batch: pb.EventBatch, encoded: Iterable[bytes], now_ms: int) -> bytes:
+    """An envelope with a run of stored events, all else of which `batch` has."""
     spliced = b"".join([_field(_BATCH_EVENT, event) for event in encoded])
     return envelope(batch, now_ms, spliced=spliced)
 
 
-def snapshot(game_id: str, version: int, encoded: bytes, now_ms: int) -> bytes:
+def snapshot(game_id: str, version: int, encoded: bytes, now_ms: int, attempt: int = 1) -> bytes:
     """An envelope with a view instead of events."""
-    batch = pb.EventBatch(game_id=game_id, first_version=version, attempt=1)
+    batch = pb.EventBatch(game_id=game_id, first_version=version, attempt=attempt)
     return envelope(batch, now_ms, spliced=_field(_BATCH_SNAPSHOT, encoded))
 
 
-def attached(
-    game_id: str,
-    outcome: pb.AttachOutcome.ValueType,
-    head: int,
-    encoded: bytes | None,
-    player_ids: Iterable[str],
-    connected: Sequence[str],
-    correlation_id: str,
-    now_ms: int,
-) -> bytes:
+def attached(answer: pb.Attached, encoded: bytes | None, correlation_id: str, now_ms: int) -> bytes:
     """The answer to an Attach, with an encoded view unless resumed."""
-    answer = pb.Attached(
-        game_id=game_id,
-        outcome=outcome,
-        head_version=head,
-        player_ids=player_ids,
-        connected_player_ids=connected,
-    )
     spliced = b"" if encoded is None else _field(_ATTACHED_SNAPSHOT, encoded)
     return envelope(answer, now_ms, correlation_id, spliced)

@@ -187,3 +187,13 @@ async def test_no_repr_shows_what_is_sealed(log: EventLog) -> None:
     assert "sealed" not in repr(await read(log, "game"))
     assert "sealed 1" not in repr(outcome)
     assert "sealed 1" not in repr(await scan(log))
+
+
+async def test_a_probe_stores_nothing_and_fails_once_the_log_is_closed(log: EventLog) -> None:
+    await append(log, proposal("game"))
+    await log.probe()
+    assert [found.record for found in await scan(log)] == records(1, 1, "game")
+    assert [row.game_id for row in await log.games()] == ["game"]
+    await log.close()
+    with pytest.raises(LogUnavailable):
+        await log.probe()

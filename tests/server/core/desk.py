@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import planningpoker.v1 as pb
 from planning_poker_server.outbox import Outbox
+from planning_poker_server.requests import CommandRequest, Request
 from planning_poker_server.room import Room
-from planning_poker_server.session import CommandRequest, Request, Session
+from planning_poker_server.session import Session
 from tests.server.core.parts import GAME_ID, PRINCIPAL, START_MS, cid, seat_of, stream_settings
 
 
@@ -47,8 +48,9 @@ class Desk:
         assert isinstance(request, CommandRequest)
         return request
 
-    def ack(self, version: int, game_id: str = GAME_ID) -> None:
-        assert self.send(pb.ClientEnvelope(ack=pb.Ack(game_id=game_id, version=version))) == ()
+    def ack(self, version: int, game_id: str = GAME_ID) -> Sequence[Request]:
+        """What it asks of others: nothing, unless somebody waits for this."""
+        return self.send(pb.ClientEnvelope(ack=pb.Ack(game_id=game_id, version=version)))
 
     # What others do
 

@@ -6,13 +6,22 @@ from dataclasses import replace
 
 import planningpoker.v1 as pb
 from planning_poker_model.limits import GameLimits
+from planning_poker_server.availability import Availability
 from planning_poker_server.eventlog.memory import MemoryLog
-from planning_poker_server.eventlog.port import GameCorrupt, Record
+from planning_poker_server.eventlog.port import (
+    Commit,
+    Conflict,
+    GameCorrupt,
+    LogUnavailable,
+    Proposal,
+    Record,
+)
+from planning_poker_server.metrics import Metrics
+from planning_poker_server.requests import AttachRequest
 from planning_poker_server.rooms import Rooms
-from planning_poker_server.session import AttachRequest
 from tests.server.core.parts import CODE, GAME_ID, Bench, cid, room_settings, secret_of
 from tests.server.core.scripted import Client
-from tests.server.core.virtual_time import now_ms, quiet
+from tests.server.core.virtual_time import CLOCK, now_ms, quiet
 
 PEER = "ipv4:127.0.0.1"
 
@@ -25,6 +34,8 @@ class CountingLog(MemoryLog):
         self.reads: list[str] = []
         self.failures: list[Exception] = []
         self.broken: set[str] = set()
+        self.full = False
+        """Nothing can be written."""
         self.gate: asyncio.Event | None = None
 
     async def read(self, game_id: str, after: int = 0) -> AsyncIterator[Sequence[Record]]:
@@ -38,6 +49,14 @@ class CountingLog(MemoryLog):
         async for page in super().read(game_id, after):
             yield page
 
+    async def append(self, proposal: Proposal) -> Commit | Conflict:
+        await self.probe()
+        return await super().append(proposal)
+
+    async def probe(self) -> None:
+        if self.full:
+            raise LogUnavailable("the disk is full", definite=True)
+
     async def keep(self, bench: Bench, game_id: str = GAME_ID, code: str = CODE) -> None:
         """The game of `bench`, under this id."""
         for proposal in bench.committed:
@@ -50,7 +69,10 @@ class House:
 
     def __init__(self, log: CountingLog, **settings: int) -> None:
         self.log = log
-        self.rooms = Rooms(log, room_settings(**settings), GameLimits(), now_ms)
+        self.availability = Availability()
+        self.rooms = Rooms(
+            log, room_settings(**settings), GameLimits(), CLOCK, Metrics(), self.availability
+        )
 
     def client(self) -> Client:
         client = Client(hello=False)

@@ -34,10 +34,13 @@ _STREAM = StreamSettings(
     ack_every_events=50,
     ack_within_ms=200,
     ping_interval_ms=25_000,
-    keepalive_time_ms=15_000,
-    keepalive_timeout_ms=10_000,
+    keepalive_time_ms=9_000,
+    keepalive_timeout_ms=5_000,
     handshake_timeout_ms=10_000,
     max_streams_per_connection=100,
+    redelivery_ms=5_000,
+    redeliveries=3,
+    stall_ms=60_000,
 )
 _ROOM = RoomSettings(
     max_mailbox=1_000,
@@ -50,6 +53,9 @@ _ROOM = RoomSettings(
     passcode_attempts_per_minute=10,
     creates_per_minute=600,
     joins_per_minute=6_000,
+    report_ms=3_000,
+    report_end_ms=75_000,
+    max_open_reports=16,
 )
 
 

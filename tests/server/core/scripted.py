@@ -9,6 +9,7 @@ from typing import TypeAlias
 import planningpoker.v1 as pb
 from planning_poker_model.limits import GameLimits
 from planning_poker_server.audience import Origin
+from planning_poker_server.availability import Availability
 from planning_poker_server.domain.types import Actor
 from planning_poker_server.eventlog.memory import MemoryLog
 from planning_poker_server.eventlog.port import (
@@ -18,13 +19,14 @@ from planning_poker_server.eventlog.port import (
     Proposal,
     Record,
 )
+from planning_poker_server.metrics import Metrics
+from planning_poker_server.requests import AttachRequest, CommandRequest
 from planning_poker_server.room import Room, Ticket
 from planning_poker_server.room_driver import RoomDriver
-from planning_poker_server.session import AttachRequest, CommandRequest
 from planning_poker_server.settings import RoomSettings
 from tests.server.core.desk import Desk
 from tests.server.core.parts import GAME_ID, PRINCIPAL, Bench, creation, room_settings, secret_of
-from tests.server.core.virtual_time import now_ms, quiet
+from tests.server.core.virtual_time import CLOCK, now_ms, quiet
 
 
 class ScriptedLog(MemoryLog):
@@ -139,7 +141,10 @@ class Played:
         self.log = log
         self.room = Room(GAME_ID, GameLimits(), settings.tail_events)
         self.room.catch_up(log.rows)
-        self.driver = RoomDriver(self.room, log, settings, now_ms, now_ms())
+        self.availability = Availability()
+        self.driver = RoomDriver(
+            self.room, log, settings, CLOCK, now_ms(), Metrics(), self.availability
+        )
         self.task = asyncio.get_running_loop().create_task(self.driver.run())
 
     async def client(self, *names: str, instance_id: str = "", **settings: int) -> Client:
@@ -153,12 +158,35 @@ class Played:
             client.told()
         return client
 
+    def ack(self, client: Client, version: int) -> None:
+        """The client has applied everything up to this version."""
+        client.now_ms = now_ms()
+        if client.ack(version):
+            self.driver.acknowledged(client)
+
+    def tick(self, client: Client) -> None:
+        """Time went on for the client's stream, and what it gave up is told to the room."""
+        client.now_ms = now_ms()
+        client.session.tick(client.now_ms)
+        self.drop(client)
+
+    def drop(self, client: Client) -> None:
+        """Tell the room what the client's session gave up."""
+        while client.session.dropped:
+            client.session.dropped.pop()
+            self.driver.unsubscribe(client)
+
     def attach(self, client: Client, *names: str, passcode: bytes = b"") -> None:
-        seats = [
+        self.attach_with(client, pb.Attach(game_id=GAME_ID), *names, passcode=passcode)
+
+    def attach_with(
+        self, client: Client, attach: pb.Attach, *names: str, passcode: bytes = b""
+    ) -> None:
+        """As `attach` says, with the seats of these players."""
+        attach.seats.extend(
             pb.Seat(player_id=player_id, seat_secret=secret_of(name))
             for player_id, name in self._seats(names)
-        ]
-        attach = pb.Attach(game_id=GAME_ID, seats=seats)
+        )
         self.driver.attach(client, AttachRequest(attach, "attach"), passcode)
 
     def _seats(self, names: Sequence[str]) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import planningpoker.storage.v1 as storage
 import planningpoker.v1 as pb
-from planning_poker_server.session import AttachRequest
+from planning_poker_server.requests import AttachRequest
 from tests.server.core.desk import cast
 from tests.server.core.parts import (
     GAME_ID,
@@ -436,7 +436,8 @@ async def _history(steps: list[tuple[str, int, set[str]]]) -> None:
             played.attach(stream, *sorted(seats))
         elif step == "unsubscribe":
             played.driver.unsubscribe(stream)
-            stream.session.subscriptions.pop(GAME_ID, None)
+            if GAME_ID in stream.session.subscriptions:
+                stream.session._followed.remove(GAME_ID)
         elif step == "kick" and "p2" in played.room.state.view.players:
             await played.say(manager, remove("p2"), cid(100 + number))
         elif step == "reset" and "p3" in played.room.state.view.players:

@@ -41,7 +41,7 @@ def follow(
     begin = bench.room.attach(after, correlation_id)
     hashes = {player_id: seat_of(name) for player_id, name in (seats or {}).items()}
     settings: StreamSettings = stream_settings(**limits)
-    return Outbox(bench.room, hashes, begin, settings, replaced)
+    return Outbox(bench.room, hashes, begin, settings, NOW_MS, replaced)
 
 
 def drain(outbox: Outbox) -> list[pb.ServerEnvelope]:
@@ -110,9 +110,9 @@ def test_no_more_events_are_sent_than_the_window_takes() -> None:
     outbox = follow(bench, window_events=3)
     bench.do(*(story(f"Story {n}") for n in range(5)))
     assert versions(drain(outbox)) == [4, 5, 6]
-    outbox.acknowledge(4)
+    outbox.acknowledge(4, NOW_MS)
     assert versions(drain(outbox)) == [7]
-    outbox.acknowledge(7)
+    outbox.acknowledge(7, NOW_MS)
     assert versions(drain(outbox)) == [8]
 
 
@@ -123,7 +123,7 @@ def test_no_more_bytes_are_sent_than_the_window_takes() -> None:
     first = versions(drain(outbox))
     assert first == [4, 5, 6]  # the last one was begun while there was room
     assert drain(outbox) == []
-    outbox.acknowledge(6)
+    outbox.acknowledge(6, NOW_MS)
     assert versions(drain(outbox)) == [7, 8]
 
 
@@ -133,7 +133,7 @@ def test_an_acknowledgement_is_cumulative() -> None:
     for n in range(3):
         bench.do(story(f"Story {n}"))
         drain(outbox)
-    outbox.acknowledge(6)
+    outbox.acknowledge(6, NOW_MS)
     bench.do(story("Story 4"), story("Story 5"), story("Story 6"))
     assert versions(drain(outbox)) == [7, 8, 9]
 
@@ -143,7 +143,7 @@ def test_an_acknowledgement_within_a_batch_opens_the_window_by_its_events() -> N
     outbox = follow(bench, window_events=3)
     bench.do(*(story(f"Story {n}") for n in range(6)))
     drain(outbox)
-    outbox.acknowledge(5)
+    outbox.acknowledge(5, NOW_MS)
     assert versions(drain(outbox)) == [7, 8]
 
 
@@ -152,9 +152,9 @@ def test_an_acknowledgement_backwards_changes_nothing() -> None:
     outbox = follow(bench, window_events=2)
     bench.do(story("Login"), story("Logout"), story("Search"))
     drain(outbox)
-    outbox.acknowledge(5)
+    outbox.acknowledge(5, NOW_MS)
     for backwards in (4, 0, -7):
-        outbox.acknowledge(backwards)
+        outbox.acknowledge(backwards, NOW_MS)
     assert outbox.acknowledged == 5
     assert versions(drain(outbox)) == [6]
 
@@ -165,7 +165,7 @@ def test_acknowledging_what_was_never_sent_is_a_broken_client() -> None:
     bench.do(story("Login"), story("Logout"), story("Search"))
     drain(outbox)
     with pytest.raises(AckAhead):
-        outbox.acknowledge(6)
+        outbox.acknowledge(6, NOW_MS)
 
 
 def test_what_was_sent_before_attaching_again_may_still_be_acknowledged() -> None:
@@ -174,13 +174,13 @@ def test_what_was_sent_before_attaching_again_may_still_be_acknowledged() -> Non
     bench.do(story("Login"), story("Logout"))
     drain(first)
     again = follow(bench, after=3, replaced=first)
-    again.acknowledge(5)  # it was under way when the client attached again
+    again.acknowledge(5, NOW_MS)  # it was under way when the client attached again
     assert again.acknowledged == 3
     assert versions(drain(again)) == [4, 5]
     third = follow(bench, after=3, replaced=follow(bench, after=3, replaced=first))
-    third.acknowledge(5)
+    third.acknowledge(5, NOW_MS)
     with pytest.raises(AckAhead):
-        third.acknowledge(6)
+        third.acknowledge(6, NOW_MS)
 
 
 # Falling behind
@@ -190,7 +190,7 @@ def behind(count: int) -> tuple[Bench, Outbox]:
     """A subscriber that acknowledged its snapshot and then nothing of `count` events."""
     bench = game("Bob")
     outbox = follow(bench, window_events=2, max_outbox_frames=4)
-    outbox.acknowledge(3)
+    outbox.acknowledge(3, NOW_MS)
     for n in range(count):
         bench.do(story(f"Story {n}"))
         drain(outbox)
@@ -216,7 +216,7 @@ def test_too_much_that_waits_becomes_one_snapshot() -> None:
 def test_too_many_bytes_that_wait_become_one_snapshot() -> None:
     bench = game("Bob")
     outbox = follow(bench, window_events=1, max_outbox_bytes=3_000)
-    outbox.acknowledge(3)
+    outbox.acknowledge(3, NOW_MS)
     bench.do(story("Login"))
     drain(outbox)
     bench.do(*(story("Large", "x" * 900) for _ in range(3)))
@@ -242,7 +242,7 @@ def test_after_a_snapshot_the_window_is_open_again() -> None:
 def test_after_a_snapshot_the_window_is_open_for_as_many_bytes_again() -> None:
     bench = game("Bob")
     outbox = follow(bench, window_bytes=1_500, max_outbox_frames=2)
-    outbox.acknowledge(3)
+    outbox.acknowledge(3, NOW_MS)
     bench.do(story("Large", "x" * 2_000))
     assert versions(drain(outbox)) == [4]
     bench.do(*(story("Small") for _ in range(3)))
@@ -254,7 +254,7 @@ def test_after_a_snapshot_the_window_is_open_for_as_many_bytes_again() -> None:
 
 def test_a_subscriber_that_acknowledges_its_snapshot_goes_on() -> None:
     bench, outbox = behind(7)
-    outbox.acknowledge(10)
+    outbox.acknowledge(10, NOW_MS)
     bench.do(*(story(f"More {n}") for n in range(2)))
     drain(outbox)
     bench.do(*(story(f"More {n}") for n in range(5)))
@@ -285,7 +285,7 @@ def test_what_was_missed_at_the_beginning_does_not_count_as_falling_behind() -> 
     outbox = follow(bench, after=2, window_events=2, max_outbox_frames=4)
     for version in range(4, 24, 2):
         assert versions(drain(outbox)) == list(range(version - 1, min(version, 22) + 1))
-        outbox.acknowledge(outbox.sent)
+        outbox.acknowledge(outbox.sent, NOW_MS)
     assert not outbox.slow
 
 
@@ -343,7 +343,7 @@ def test_the_state_of_a_seat_waits_while_the_window_is_closed() -> None:
     bench.do(vote("Bob", "p2", "5"), vote("Bob", "p2", "8"))
     outbox.tell_seats(["p2"])
     assert names(drain(outbox)) == ["event_batch"]
-    outbox.acknowledge(5)
+    outbox.acknowledge(5, NOW_MS)
     frames = drain(outbox)
     assert names(frames) == ["event_batch", "seat_state"]
     assert frames[1].seat_state.card == "8"

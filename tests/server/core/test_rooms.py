@@ -355,3 +355,28 @@ async def test_passcodes_are_proven_and_set_within_bounds() -> None:
         reasons += [reason(result) for result in await until(guesser, 1)]
     assert reasons == ["PASSCODE_WRONG"] * 2 + ["TOO_MANY_ATTEMPTS"] * 2
     await rooms.rooms.close()
+
+
+# How the service is
+
+
+@in_virtual_time
+async def test_the_service_is_read_only_from_a_failed_append_until_something_is_stored() -> None:
+    rooms = await house(game("Bob", voting=True))
+    told: list[pb.ServiceStatus] = []
+    rooms.availability.listen(told.append)
+    client = rooms.client()
+    await rooms.attach(client, "Ada")
+    rooms.log.full = True
+    await rooms.say(client, cast("5"), cid(1))
+    await rooms.say(client, cast("5"), cid(1))
+    (status,) = told
+    assert status.state == pb.SERVICE_STATE_DEGRADED
+    assert status.fallback == pb.FALLBACK_READ_ONLY_MODE
+    assert status.retry_delay.ToMilliseconds() > 0
+    await let_pass(10_000)
+    assert len(told) == 1
+    rooms.log.full = False
+    await let_pass(1_100)  # though nobody asks for anything
+    assert [status.state for status in told[1:]] == [pb.SERVICE_STATE_AVAILABLE]
+    await rooms.rooms.close()

@@ -15,7 +15,7 @@ import planningpoker.v1 as pb
 from planning_poker_model.view import GameView
 from planning_poker_server.domain.refusals import RETRYABLE
 from planning_poker_server.eventlog.port import Commit, Conflict, Proposal
-from planning_poker_server.session import AttachRequest, CommandRequest
+from planning_poker_server.requests import AttachRequest, CommandRequest
 from planning_poker_server.settings import RoomSettings
 from tests.server.core.parts import GAME_ID, Bench, cid, game, room_settings, secret_of, ticket
 from tests.server.core.scripted import (
@@ -104,9 +104,11 @@ class Person:
     def _batch(self, batch: pb.EventBatch) -> None:
         assert self.follows
         if batch.HasField("snapshot"):
-            assert batch.snapshot.version > self.view.version
+            assert batch.attempt > 1 or batch.snapshot.version > self.view.version
             self._replace(batch.snapshot)
         for event in batch.events:
+            if batch.attempt > 1 and event.version <= self.view.version:
+                continue  # had before, and not acknowledged
             self.view.apply(event)  # raises where there is a gap
             self.last_cause = event.correlation_id
             if event.WhichOneof("event") in ("round_started", "round_abandoned"):
@@ -163,6 +165,12 @@ class World:
         open_ = [cause for cause, asked in person.asked.items() if not asked.settled]
         for correlation_id in open_[:10]:
             self.send(person, correlation_id)
+
+    def tick(self) -> None:
+        """What nobody acknowledged is sent again, or given up."""
+        for person in self.people:
+            if person.client is not None:
+                self.played.tick(person.client)
 
     def drop(self, person: Person) -> None:
         if person.client is None:
@@ -227,7 +235,7 @@ class World:
     def acknowledge(self, person: Person) -> None:
         if person.client is not None and person.follows:
             version = self.chance.choice([person.view.version, person.view.version // 2])
-            person.client.ack(version)
+            self.played.ack(person.client, version)
 
     def listen(self, person: Person) -> None:
         if person.client is None:
@@ -235,9 +243,7 @@ class World:
         for envelope in person.client.told():
             self.look_for_cards(person, envelope)
             person.take(envelope)
-        while person.client.session.dropped:
-            person.client.session.dropped.pop()
-            self.played.driver.unsubscribe(person.client)
+        self.played.drop(person.client)
         assert not person.client.ended
         if person.follows and person.view.version == self.played.room.head:
             assert person.card == self.played.room.state.own_vote(person.player_id)[0]
@@ -298,7 +304,8 @@ class World:
             case "overtake":
                 self.overtake()
             case "wait":
-                await let_pass(self.chance.choice([10, 500, 5_000]))
+                await let_pass(self.chance.choice([10, 500, 5_000, 20_000]))
+                self.tick()
             case "restart" if self.chance.random() < 0.2:
                 await self.restart()
             case _:
@@ -320,7 +327,7 @@ class World:
             for person in self.people:
                 self.listen(person)
                 while person.client is not None and person.follows and self._behind(person):
-                    person.client.ack(person.view.version)
+                    self.played.ack(person.client, person.view.version)
                     self.listen(person)
         self._check_views()
         self._check_log()

@@ -9,6 +9,7 @@ import pytest
 import planningpoker.v1 as pb
 from planning_poker_server.calls import Context
 from planning_poker_server.domain.refusals import refuse
+from planning_poker_server.metrics import Metrics
 from planning_poker_server.session import Session
 from planning_poker_server.streams import PlayStream
 from tests.server.core.desk import cast
@@ -22,7 +23,7 @@ from tests.server.core.parts import (
     stream_settings,
 )
 from tests.server.core.scripted import names, versions
-from tests.server.core.virtual_time import in_virtual_time, let_pass, now_ms, quiet
+from tests.server.core.virtual_time import CLOCK, in_virtual_time, let_pass, now_ms, quiet
 
 _EOF = object()
 
@@ -65,7 +66,10 @@ class Call:
             "session-1", PRINCIPAL, pb.Welcome(), stream_settings(**settings), 30_000, now_ms()
         )
         context = typed(Context, self.transport)
-        self.stream = PlayStream(session, rooms.rooms, context, "ipv4:127.0.0.1", now_ms)
+        self.metrics = Metrics()
+        self.stream = PlayStream(
+            session, rooms.rooms, context, "ipv4:127.0.0.1", CLOCK, 60_000, self.metrics
+        )
         self.task = asyncio.create_task(self.stream.run())
 
     def hello(self) -> None:
@@ -140,6 +144,9 @@ async def test_a_quiet_stream_does_nothing() -> None:
     call = Call(rooms)
     call.hello()
     call.attach()
+    await let_pass(1_000)
+    call.told()
+    call.send(pb.ClientEnvelope(ack=pb.Ack(game_id=GAME_ID, version=3)))
     await let_pass(60_000)
     call.told()
     await let_pass(3_600_000)
@@ -290,3 +297,92 @@ def _hold(log: CountingLog) -> asyncio.Event:
 
     log.append = held  # type: ignore[method-assign,assignment]
     return gate
+
+
+# A peer that does not read, or does not acknowledge
+
+
+@in_virtual_time
+async def test_a_subscription_given_up_is_told_to_its_room_even_while_a_write_hangs() -> None:
+    rooms = await house(game("Bob"))
+    call = Call(rooms)
+    call.hello()
+    call.attach()
+    await let_pass(1_000)
+    call.told()
+    call.transport.can_write.clear()
+    call.send(pb.ClientEnvelope(ping=pb.Ping()))
+    await let_pass(58_000)
+    assert GAME_ID in call.stream.session.subscriptions
+    for _ in range(16):
+        call.send(pb.ClientEnvelope(ping=pb.Ping()))
+        await let_pass(1_000)
+    await asyncio.wait({call.task})
+    assert call.stream.session.gone
+    assert rooms.rooms._drivers[GAME_ID]._audience.empty
+    await rooms.rooms.close()
+
+
+@in_virtual_time
+async def test_a_stream_whose_peer_takes_nothing_for_a_minute_is_cut_off() -> None:
+    rooms = await house(game("Bob"))
+    call = Call(rooms)
+    call.transport.can_write.clear()
+    call.hello()
+    await let_pass(59_900)
+    assert not call.task.done()
+    await let_pass(200)
+    assert call.task.cancelled()
+    assert call.metrics.registry.get_sample_value("planning_poker_stalled_streams_total") == 1
+    await rooms.rooms.close()
+
+
+@in_virtual_time
+async def test_a_slow_peer_is_not_cut_off_as_long_as_it_takes_something() -> None:
+    rooms = await house(game("Bob"))
+    call = Call(rooms)
+    call.hello()
+    for _ in range(10):
+        call.transport.can_write.clear()
+        call.send(pb.ClientEnvelope(ping=pb.Ping()))
+        await let_pass(50_000)
+        call.transport.can_write.set()
+        await quiet()
+    assert not call.task.done()
+    await call.end()
+    await rooms.rooms.close()
+
+
+@in_virtual_time
+async def test_what_nobody_acknowledges_is_given_up_counted_and_resumed() -> None:
+    rooms = await house(game("Bob"))
+    call = Call(rooms)
+    call.hello()
+    call.attach()
+    await let_pass(75_000)
+    told = call.told()
+    assert names(told)[-1] == "detached"
+    assert told[-1].detached.next_step == pb.NEXT_STEP_RESUME
+    sample = call.metrics.registry.get_sample_value
+    assert sample("planning_poker_redeliveries_total") == 0, "it has shown no life"
+    labels = {"reason": "UNACKNOWLEDGED"}
+    count = call.metrics.registry.get_sample_value("planning_poker_detached_total", labels)
+    assert count == 1
+    await call.end()
+    await rooms.rooms.close()
+
+
+@in_virtual_time
+async def test_what_is_sent_again_is_counted() -> None:
+    rooms = await house(game("Bob"))
+    call = Call(rooms)
+    call.hello()
+    call.attach()
+    await let_pass(1_000)
+    call.send(pb.ClientEnvelope(ping=pb.Ping()))
+    await let_pass(4_000)
+    again = [envelope.event_batch for envelope in call.told() if envelope.HasField("event_batch")]
+    assert [batch.attempt for batch in again] == [2]
+    assert call.metrics.registry.get_sample_value("planning_poker_redeliveries_total") == 1
+    await call.end()
+    await rooms.rooms.close()

@@ -45,7 +45,8 @@ def test_a_run_of_stored_events_parses_to_the_same_batch(
         pb.EventBatch(game_id=GAME_ID, first_version=first, attempt=1, replay=replay, events=events)
     )
     encoded = (event.SerializeToString() for event in events)
-    assert parsed(wire.events(GAME_ID, first, encoded, NOW_MS, replay=replay)) == envelope
+    batch = pb.EventBatch(game_id=GAME_ID, first_version=first, attempt=1, replay=replay)
+    assert parsed(wire.events(batch, encoded, NOW_MS)) == envelope
 
 
 def test_a_snapshot_parses_to_a_batch_without_events() -> None:
@@ -59,26 +60,19 @@ def test_a_snapshot_parses_to_a_batch_without_events() -> None:
 
 def test_an_attachment_parses_with_and_without_its_snapshot() -> None:
     game = pb.Game(game_id=GAME_ID, version=7)
+    answer = pb.Attached(
+        game_id=GAME_ID, outcome=pb.ATTACH_OUTCOME_RESUMED, head_version=7, player_ids=["p1"]
+    )
     for encoded in (game.SerializeToString(), None):
         envelope = expected("attached", "id-1")
-        envelope.attached.CopyFrom(
-            pb.Attached(
-                game_id=GAME_ID,
-                outcome=pb.ATTACH_OUTCOME_RESUMED,
-                head_version=7,
-                player_ids=["p1"],
-                connected_player_ids=["p1", "p2"],
-                snapshot=game if encoded is not None else None,
-            )
-        )
-        frame = wire.attached(
-            GAME_ID, pb.ATTACH_OUTCOME_RESUMED, 7, encoded, ["p1"], ["p1", "p2"], "id-1", NOW_MS
-        )
-        assert parsed(frame) == envelope
+        envelope.attached.CopyFrom(answer)
+        if encoded is not None:
+            envelope.attached.snapshot.CopyFrom(game)
+        assert parsed(wire.attached(answer, encoded, "id-1", NOW_MS)) == envelope
 
 
 def test_an_empty_game_is_still_a_snapshot() -> None:
-    frame = wire.attached(GAME_ID, pb.ATTACH_OUTCOME_FRESH, 0, b"", [], [], "", NOW_MS)
+    frame = wire.attached(pb.Attached(game_id=GAME_ID), b"", "", NOW_MS)
     assert parsed(frame).attached.HasField("snapshot")
 
 

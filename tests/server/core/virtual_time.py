@@ -4,8 +4,9 @@ import asyncio
 import functools
 import selectors
 from collections.abc import Callable, Coroutine
-from typing import Any, ParamSpec
+from typing import Any, Final, ParamSpec
 
+from planning_poker_server.clock import Alarm, Clock
 from tests.server.core.parts import START_MS
 
 P = ParamSpec("P")
@@ -56,6 +57,18 @@ def in_virtual_time(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P,
 def now_ms() -> int:
     """The running loop's time as the server's clock has it."""
     return START_MS + round(asyncio.get_running_loop().time() * 1_000)
+
+
+class _VirtualClock:
+    def now_ms(self) -> int:
+        return now_ms()
+
+    def call_at(self, due_ms: int, callback: Callable[[], None]) -> Alarm:
+        return asyncio.get_running_loop().call_at((due_ms - START_MS) / 1_000, callback)
+
+
+CLOCK: Final[Clock] = _VirtualClock()
+"""The clock of a server that runs on the running loop."""
 
 
 async def quiet() -> None:

@@ -179,6 +179,21 @@ async def test_a_failed_commit_is_overwritten_by_the_first_read_after_it(
     assert outside.execute("SELECT settled FROM log").fetchone() == (1,)
 
 
+async def test_a_probe_fails_for_as_long_as_nothing_can_be_stored(
+    log: EventLog, path: Path
+) -> None:
+    await append(log, proposal("game"))
+    await log.probe()
+    await read(log, "game")  # a reader that stays keeps the write-ahead log as it is
+    wal = path.with_name(path.name + "-wal")
+    with no_file_grows_beyond(wal.stat().st_size):
+        for _ in range(2):
+            with pytest.raises(LogUnavailable):
+                await log.probe()
+    await log.probe()
+    assert await read(log, "game") == records(1, 1, "game")
+
+
 async def test_a_file_that_was_moved_away_takes_no_more_appends(
     log: EventLog, path: Path, tmp_path: Path
 ) -> None:

@@ -668,7 +668,9 @@ class Attached(_message.Message):
 
     @_builtins.property
     def last_report(self) -> Global___DeliveryReport:
-        """To a facilitator: the last report on a critical event."""
+        """The last report on a critical event, to whom it would have been told: a
+        facilitator, who manages the game, the seat that caused the event.
+        """
 
     @_builtins.property
     def connected_player_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

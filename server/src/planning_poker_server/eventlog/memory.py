@@ -117,6 +117,9 @@ class MemoryLog:
         found.sort(key=lambda row: (row[1].due_ms, row[0], row[1].kind, row[1].round_id))
         return found[:limit]
 
+    async def probe(self) -> None:
+        await self._turn()
+
     async def close(self) -> None:
         self._closed = True
 

@@ -151,6 +151,10 @@ class EventLog(Protocol):
         """Game ids and timers due at or before `until_ms`, the earliest first."""
         ...
 
+    async def probe(self) -> None:
+        """Return once something was committed; raises LogUnavailable where nothing can be."""
+        ...
+
     async def close(self) -> None:
         """Finish what was begun and release everything; idempotent."""
         ...

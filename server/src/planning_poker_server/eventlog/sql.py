@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import Self
 
 from planning_poker_server.domain.types import Timer
@@ -23,7 +24,8 @@ from planning_poker_server.eventlog.store import SqlStore
 from planning_poker_server.eventlog.writer import Writer
 from planning_poker_server.settings import DatabaseSettings
 
-_NOTHING = Summary("", "", 0, 0, 0)
+# Without records: it asks for nothing but that a commit succeeds.
+_ASKS_ONLY = Proposal("", 0, (), (), Summary("", "", 0, 0, 0))
 
 
 class SqlLog:
@@ -95,6 +97,9 @@ class SqlLog:
     async def due(self, until_ms: int, limit: int = 100) -> Sequence[tuple[str, Timer]]:
         return await self._readers.run(self._queries.due, until_ms, limit)
 
+    async def probe(self) -> None:
+        await self._writer.submit(_ASKS_ONLY)
+
     async def close(self) -> None:
         await self._readers.close()
         await self._writer.close()
@@ -102,4 +107,4 @@ class SqlLog:
     async def _settle(self, game_id: str) -> None:
         """Make certain whether the last append of this game is in the log."""
         if game_id in self._store.doubtful:
-            await self._writer.submit(Proposal(game_id, 0, (), (), _NOTHING))
+            await self._writer.submit(replace(_ASKS_ONLY, game_id=game_id))

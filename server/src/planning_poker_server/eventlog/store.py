@@ -83,7 +83,8 @@ class SqlStore:
         """One outcome for each proposal, all in one transaction.
 
         A conflict, or a proposal that cannot be stored, is its own outcome
-        only. One without records asks for nothing but that the commit succeeds.
+        only. One without records asks for nothing but that a commit, and so a
+        write, succeeds.
         Raises LogUnavailable where nothing could be committed; the next call
         begins with a new connection.
         """
@@ -92,7 +93,7 @@ class SqlStore:
             outcomes = self._together(connection, proposals) or [
                 self._alone(connection, proposal) for proposal in proposals
             ]
-            if self.doubtful:
+            if self.doubtful or not all(proposal.records for proposal in proposals):
                 connection.exec_driver_sql(self._write.settle)
         except Exception as error:
             self._drop()
