@@ -1,4 +1,5 @@
 import logging
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -35,6 +36,15 @@ def lines() -> Iterator[Lines]:
     logger.remove()
     logging.captureWarnings(capture=False)
     root.handlers, root.level = handlers, level
+
+
+@pytest.fixture
+def only_warnings() -> Iterator[None]:
+    """For much traffic: writing a line about each command costs more than the command."""
+    logger.remove()
+    warnings = logger.add(sys.stderr, level="WARNING")
+    yield
+    logger.remove(warnings)
 
 
 @pytest_asyncio.fixture
