@@ -102,6 +102,7 @@ async def cut_each_second(network: FaultProxy, random: Random) -> int:
         return cuts
 
 
+@pytest.mark.traffic
 @pytest.mark.redelivers
 @pytest.mark.usefixtures("only_warnings")
 async def test_fifty_tables_whose_lines_are_cut_each_second_lose_and_double_nothing(
