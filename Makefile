@@ -50,6 +50,11 @@ test: $(READY) ## Run all tests; options for pytest in ARGS
 	@echo "Running the tests (make test ARGS='-k NAME' for some of them)"
 	@$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses $(MAX_WORKERS) --dist loadfile $(ARGS)
 
+.PHONY: test-long
+test-long: $(READY) ## Run what takes minutes, with its figures: idle streams, and TRAFFIC_SECONDS (300) of cuts
+	@TRAFFIC_SECONDS=$${TRAFFIC_SECONDS:-300} $(BIN)/python -m pytest -n 2 --dist loadfile -rP --show-capture=stdout \
+	  -m "long or traffic" $(ARGS)
+
 .PHONY: check
 check: lint types layers check-generated buf-lint ## Check all that needs no running: style, types, layers, contract
 	@echo "All checks passed."

@@ -1,4 +1,5 @@
 import logging
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -9,6 +10,19 @@ from loguru import logger
 from planning_poker_server.observability import configure_logging
 from planning_poker_server.settings import LoggingSettings
 from tests.integration.harness import Host, Lines
+from tests.integration.wiretap import Wiretap
+
+
+@pytest.fixture(autouse=True)
+def wiretap(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wiretap]:
+    """What clients were sent. Nothing is sent twice where no client was frozen or cut.
+
+    Sending again heals what was lost by a bug just as well, and so would hide it.
+    """
+    wiretap = Wiretap(monkeypatch)
+    yield wiretap
+    if request.node.get_closest_marker("redelivers") is None:
+        assert wiretap.redelivered == []
 
 
 @pytest.fixture
@@ -22,6 +36,15 @@ def lines() -> Iterator[Lines]:
     logger.remove()
     logging.captureWarnings(capture=False)
     root.handlers, root.level = handlers, level
+
+
+@pytest.fixture
+def only_warnings() -> Iterator[None]:
+    """For much traffic: writing a line about each command costs more than the command."""
+    logger.remove()
+    warnings = logger.add(sys.stderr, level="WARNING")
+    yield
+    logger.remove(warnings)
 
 
 @pytest_asyncio.fixture

@@ -69,6 +69,11 @@ class ServerProcess:
                     return
         raise AssertionError(f"the server did not start: {self.log.read_text()}")
 
+    async def restart(self) -> None:
+        """Start it again, at the address that its clients know."""
+        self._environ["PLANNING_POKER_SERVER__PORT"] = self.address.rpartition(":")[2]
+        await self.start()
+
     async def kill(self) -> None:
         """End it as a crash or a power cut would, without a chance to do anything."""
         self._process.send_signal(signal.SIGKILL)

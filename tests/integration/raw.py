@@ -123,10 +123,11 @@ class Stream:
             self.received.append(received)
             self.received_bytes.append(message)
             self._waiting.append(received)
-            self._fold(received)
+            self.fold(received)
             self._news.notify_all()
 
-    def _fold(self, received: pb.ServerEnvelope) -> None:
+    def fold(self, received: pb.ServerEnvelope) -> None:
+        """Take over what a message says of a game."""
         if received.HasField("attached"):
             attached = received.attached
             if attached.HasField("snapshot"):

@@ -9,6 +9,7 @@ from tests.transcripts.pure import NoChance
 from tests.transcripts.scene import Scene, scenes
 
 
+@pytest.mark.redelivers  # what is sent again is in the scenes themselves
 @pytest.mark.parametrize("scene", scenes("real"), ids=lambda scene: scene.path.stem)
 async def test_a_scene_goes_as_written_on_a_real_server(
     host: Host, scene: Scene, monkeypatch: pytest.MonkeyPatch

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 import planningpoker.v1 as pb
 from planning_poker_client import ClientOptions, Connected, Game, PokerClient, Reconnecting
+from planning_poker_server.eventlog.port import LogError
 from planning_poker_simulator import BlockingPokerServer, FaultProxy, PokerServer
 from tests.integration.raw import PATIENCE_S, Client, eventually
 
@@ -216,3 +218,10 @@ def test_code_that_blocks_has_a_server_on_another_thread(
         server.clock.advance(seconds=60)
 
     asyncio.run(bot())
+
+
+def test_a_server_that_cannot_start_leaves_nothing_behind(tmp_path: Path) -> None:
+    server = BlockingPokerServer(tmp_path, {"database": {"url": f"sqlite:///{tmp_path}"}})
+    with pytest.raises(LogError), server:
+        pass
+    assert not [each for each in threading.enumerate() if each.name == "planning-poker"]

@@ -1,7 +1,7 @@
 """A server for tests: real gRPC on a free port, a real log, and a clock that can be put forward."""
 
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeAlias
@@ -54,7 +54,7 @@ class PokerServer:
         self.network = FaultProxy("127.0.0.1:0")
         """The way to the server: put faults on it."""
         self._running: RunningServer | None = None
-        self._exits = AsyncExitStack()
+        self._exits: AsyncExitStack
 
     @property
     def address(self) -> str:
@@ -67,9 +67,11 @@ class PokerServer:
         return self._running.connections if self._running is not None else 0
 
     async def __aenter__(self) -> Self:
-        await self._exits.enter_async_context(self.network)
-        self._exits.push_async_callback(self.stop)
-        await self.start()
+        async with AsyncExitStack() as exits:
+            await exits.enter_async_context(self.network)
+            exits.push_async_callback(self.stop)
+            await self.start()
+            self._exits = exits.pop_all()
         return self
 
     async def __aexit__(
@@ -118,10 +120,14 @@ class BlockingPokerServer:
     def __init__(self, folder: Path, settings: SettingsBySection | None = None) -> None:
         self._server = PokerServer(folder, settings)
         self._thread = LoopThread()
+        self._exits: ExitStack
 
     def __enter__(self) -> Self:
-        self._thread.__enter__()
-        self._thread.run(self._server.__aenter__())
+        with ExitStack() as exits:
+            thread = exits.enter_context(self._thread)
+            thread.run(self._server.__aenter__())
+            exits.callback(lambda: thread.run(self._server.__aexit__(None, None, None)))
+            self._exits = exits.pop_all()
         return self
 
     def __exit__(
@@ -130,8 +136,7 @@ class BlockingPokerServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._thread.run(self._server.__aexit__(kind, error, trace))
-        self._thread.__exit__(kind, error, trace)
+        self._exits.close()
 
     @property
     def address(self) -> str:
