@@ -45,9 +45,13 @@ def game(version: int = 3, *, phase: pb.GamePhase.ValueType = pb.GAME_PHASE_LOBB
 
 
 def attached(
-    correlation_id: str, snapshot: pb.Game | None = None, *players: str, head: int = 0
+    correlation_id: str,
+    snapshot: pb.Game | None = None,
+    *players: str,
+    head: int = 0,
+    cause: str = "",
 ) -> pb.ServerEnvelope:
-    """Attached with a snapshot, or resumed without one."""
+    """Attached with a snapshot, or resumed without one; `cause` is that of the head's event."""
     return envelope(
         correlation_id,
         attached=pb.Attached(
@@ -57,6 +61,7 @@ def attached(
             snapshot=snapshot,
             player_ids=players,
             connected_player_ids=players,
+            head_correlation_id=cause,
         ),
     )
 
@@ -116,11 +121,15 @@ def batch(*events: pb.GameEvent) -> pb.ServerEnvelope:
     )
 
 
-def snapshot_instead(snapshot: pb.Game) -> pb.ServerEnvelope:
+def snapshot_instead(snapshot: pb.Game, cause: str = "") -> pb.ServerEnvelope:
     """A snapshot in place of events."""
     return envelope(
         event_batch=pb.EventBatch(
-            game_id=GAME, first_version=snapshot.version, snapshot=snapshot, attempt=1
+            game_id=GAME,
+            first_version=snapshot.version,
+            snapshot=snapshot,
+            attempt=1,
+            snapshot_correlation_id=cause,
         )
     )
 

@@ -228,7 +228,7 @@ async def test_starting_a_story_adds_it_and_opens_its_round() -> None:
     add, start = game.sent
     assert [story.title for story in add.add_stories.stories] == ["Login"]
     assert start.start_round.story_id == "s8"
-    assert [options.get("request_id") for options in game.options] == ["hook", "hook"]
+    assert [options.get("request_id") for options in game.options] == ["hook", "hook/round"]
     assert [options.get("expected_version") for options in game.options] == [3, None]
 
 

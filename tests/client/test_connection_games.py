@@ -132,6 +132,23 @@ def test_after_a_snapshot_a_gap_asks_for_another_since_its_cause_is_not_known() 
     assert driven.told(Told) == [Told(said.GAME, (Resynced(3, 5),))]
 
 
+def test_who_has_only_a_snapshot_resumes_from_it_by_the_cause_of_its_event() -> None:
+    driven = Driven().connect()
+    driven.attach("a")
+    driven.written()
+    driven.hear(said.attached("a", said.game(3), cause="c3"))
+    driven.lose()
+    driven.stream()
+    request = attach_written(driven)
+    assert (request.attach.after_version, request.attach.after_correlation_id) == (3, "c3")
+    driven.hear(said.attached(request.correlation_id, head=3))
+    driven.hear(said.snapshot_instead(said.game(9), "c9"))
+    driven.lose()
+    driven.stream()
+    request = attach_written(driven)
+    assert (request.attach.after_version, request.attach.after_correlation_id) == (9, "c9")
+
+
 def test_a_snapshot_instead_of_events_replaces_the_view() -> None:
     driven = Driven().connect()
     inbox = driven.join()

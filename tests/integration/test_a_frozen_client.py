@@ -73,9 +73,7 @@ async def test_it_is_noticed_within_30_s_by_default_and_comes_back_by_itself(
     tmp_path: Path,
 ) -> None:
     async with (
-        ServerProcess(
-            tmp_path, STREAM__KEEPALIVE_TIME_MS="9000", STREAM__KEEPALIVE_TIMEOUT_MS="5000"
-        ) as server,
+        ServerProcess(tmp_path) as server,
         PokerClient(server.address) as client,
     ):
         ada = await client.create_game("Sprint 12", player="Ada")

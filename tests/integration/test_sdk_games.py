@@ -335,3 +335,13 @@ async def test_no_card_secret_or_token_is_in_what_the_sdk_logs_and_prints(
     printed += [record.getMessage() for record in caplog.records if "planning" in record.name]
     assert "CANARY" not in "\n".join(printed)
     assert refused.value.reason == "CARD_NOT_IN_DECK"
+
+
+async def test_a_story_is_started_once_however_its_request_is_named(ada: Game) -> None:
+    for request_id in ("webhook-7", "11111111-2222-4333-8444-555555555555"):
+        first = await ada.start_story("Login", request_id=request_id)
+        again = await ada.start_story("Login", request_id=request_id)
+        assert (again.duplicate, again.round_id) == (True, first.round_id)
+        await ada.vote("8")
+        await ada.reveal()
+    assert len(ada.view.stories) == 2

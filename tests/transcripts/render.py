@@ -19,7 +19,8 @@ from planning_poker_client.notices import Ended, Notice, Resuming, Settled, Stat
 from planning_poker_client.states import Reconnecting
 
 _LEFT_OUT: Final = frozenset(
-    {"after_correlation_id", "code", "connected_player_ids", "game_id", "message"}
+    {"after_correlation_id", "head_correlation_id", "snapshot_correlation_id"}
+    | {"code", "connected_player_ids", "game_id", "message"}
 )
 _GAME_ID: Final = re.compile(r"[0-9a-f]{32}")
 _WHOM: Final = ("player_id", "player.player_id", "round_id", "round.round_id", "story_id")

@@ -166,9 +166,15 @@ class GameCommands(ABC):
         url: str = "",
         **options: Unpack[CallOptions],
     ) -> Receipt:
-        """Add a story and open its first round: two commands, whose last receipt is returned."""
+        """Add a story and open its first round: two commands, whose last receipt is returned.
+
+        Both follow from a `request_id`: the same call with the same one goes on
+        where the first one stopped.
+        """
         story_id = await self.add_story(title, description=description, key=key, url=url, **options)
         options.pop("expected_version", None)
+        if request_id := options.get("request_id"):
+            options["request_id"] = f"{request_id}/round"  # a UUID would stand for itself twice
         return await self.start_round(story_id, **options)
 
     async def update_story(

@@ -84,7 +84,8 @@ class Inbox:
         self._sent_through = after_version
         items: Sequence[Item] = ()
         if attached.HasField("snapshot"):
-            items = self._replace(attached.snapshot, now, pace)
+            cause = attached.head_correlation_id
+            items = self._replace(attached.snapshot, cause, now, pace)
         self._fresh_from = attached.head_version
         self._note_stale()
         return items
@@ -101,7 +102,8 @@ class Inbox:
         """Apply what is new of a batch; what is known already is dropped."""
         if batch.HasField("snapshot"):
             if batch.snapshot.version > self.view.version:
-                return Received(self._replace(batch.snapshot, now, pace))
+                cause = batch.snapshot_correlation_id
+                return Received(self._replace(batch.snapshot, cause, now, pace))
             self._acknowledge(batch.snapshot.version, now + pace.within)
             return Received()
         items: list[Item] = []
@@ -165,7 +167,7 @@ class Inbox:
         """
         self.ack_due = None
         self._unacknowledged = 0
-        # After a snapshot the event at its version is not known, and so not proven ours.
+        # Without the cause of the event at its version, the view is not proven to be of this log.
         after = self.view.version if self._last_correlation_id else 0
         return pb.Attach(
             game_id=self.view.game_id,
@@ -199,13 +201,13 @@ class Inbox:
         self._acknowledge(event.version, now if at_once else now + pace.within)
         return Change(event.version, name, event)
 
-    def _replace(self, snapshot: pb.Game, now: float, pace: AckPace) -> Sequence[Item]:
+    def _replace(self, snapshot: pb.Game, cause: str, now: float, pace: AckPace) -> Sequence[Item]:
         before = self.view.version
         self.view = ShownView.from_game(snapshot)
         self.pending.replaced()
         self._note_stale()
         self._note_round()
-        self.distrust()
+        self._last_correlation_id = cause
         self.seat_states.clear()
         self._acknowledge(snapshot.version, now + pace.within)
         return (Resynced(before, snapshot.version),) if before != snapshot.version else ()

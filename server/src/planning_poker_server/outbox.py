@@ -153,8 +153,13 @@ class Outbox:
         self._unacknowledged_bytes = 0
         # Which round a card belongs to cannot be followed over a snapshot.
         self._seat_states.update(dict.fromkeys(self.seats))
-        attempt = self._ladder.attempt
-        return wire.snapshot(room.game_id, room.head, room.snapshot(), now_ms, attempt)
+        batch = pb.EventBatch(
+            game_id=room.game_id,
+            first_version=room.head,
+            attempt=self._ladder.attempt,
+            snapshot_correlation_id=room.head_cause,
+        )
+        return wire.snapshot(batch, room.snapshot(), now_ms)
 
     def _report(self, now_ms: int) -> bytes:
         version = min(self._reports)

@@ -160,6 +160,11 @@ class Room:
         """Version of the last confirmed event."""
         return self.state.version
 
+    @property
+    def head_cause(self) -> str:
+        """Correlation id of the last confirmed event, which proves where a subscriber is."""
+        return self._tail.at(self.head).correlation_id if self._tail.holds(self.head) else ""
+
     # Deciding
 
     def propose(self, tickets: Iterable[Ticket], presence: Presence, now_ms: int) -> Proposal:

@@ -331,6 +331,7 @@ class Session:
             player_ids=seats,
             last_report=last_report,
             connected_player_ids=connected,
+            head_correlation_id=room.head_cause,
         )
         self._answers.put(wire.attached(answer, begin.snapshot, correlation_id, now_ms))
         self._answers.release(room.game_id, outbox.sent)

@@ -75,9 +75,8 @@ def events(batch: pb.EventBatch, encoded: Iterable[bytes], now_ms: int) -> bytes
     return envelope(batch, now_ms, spliced=spliced)
 
 
-def snapshot(game_id: str, version: int, encoded: bytes, now_ms: int, attempt: int = 1) -> bytes:
-    """An envelope with a view instead of events."""
-    batch = pb.EventBatch(game_id=game_id, first_version=version, attempt=attempt)
+def snapshot(batch: pb.EventBatch, encoded: bytes, now_ms: int) -> bytes:
+    """An envelope with an encoded view instead of events, all else of which `batch` has."""
     return envelope(batch, now_ms, spliced=_field(_BATCH_SNAPSHOT, encoded))
 
 

@@ -459,3 +459,21 @@ async def _history(steps: list[tuple[str, int, set[str]]]) -> None:
     assert played.driver.closed or await connected(played) == set()
     await let_pass(GRACE_MS + 1_000)
     assert played.driver.closed
+
+
+@in_virtual_time
+async def test_who_begins_with_a_snapshot_can_resume_from_it() -> None:
+    played = await driven(game("Bob"))
+    client = await played.client()
+    played.attach(client, "Ada")
+    (first,) = [e.attached for e in client.told() if e.HasField("attached")]
+    again = await played.client()
+    attach_ = pb.Attach(
+        game_id=GAME_ID,
+        after_version=first.head_version,
+        after_correlation_id=first.head_correlation_id,
+    )
+    played.attach_with(again, attach_, "Ada")
+    (second,) = [e.attached for e in again.told() if e.HasField("attached")]
+    assert second.outcome == pb.ATTACH_OUTCOME_RESUMED
+    assert second.head_correlation_id == first.head_correlation_id

@@ -421,3 +421,13 @@ def test_the_reveal_is_sent_before_the_seat_is_told_of_it() -> None:
     frames = drain(outbox)
     assert versions(frames) == [5, 6]
     assert frames[-1].seat_state.at_version == 6
+
+
+def test_a_snapshot_instead_of_events_tells_what_to_resume_from() -> None:
+    bench = game("Bob")
+    outbox = follow(bench, max_outbox_frames=2)
+    outbox.acknowledge(3, NOW_MS)
+    bench.do(*(story(f"Story {n}") for n in range(4)))
+    (frame,) = drain(outbox)
+    last = pb.GameEvent.FromString(bench.rows[-1].event)
+    assert frame.event_batch.snapshot_correlation_id == last.correlation_id != ""

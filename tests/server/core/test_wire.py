@@ -52,10 +52,10 @@ def test_a_run_of_stored_events_parses_to_the_same_batch(
 def test_a_snapshot_parses_to_a_batch_without_events() -> None:
     game = pb.Game(game_id=GAME_ID, version=300, display_name="Sprint 12")
     envelope = expected("event_batch")
-    envelope.event_batch.CopyFrom(
-        pb.EventBatch(game_id=GAME_ID, first_version=300, attempt=1, snapshot=game)
-    )
-    assert parsed(wire.snapshot(GAME_ID, 300, game.SerializeToString(), NOW_MS)) == envelope
+    batch = pb.EventBatch(game_id=GAME_ID, first_version=300, attempt=2)
+    envelope.event_batch.CopyFrom(batch)
+    envelope.event_batch.snapshot.CopyFrom(game)
+    assert parsed(wire.snapshot(batch, game.SerializeToString(), NOW_MS)) == envelope
 
 
 def test_an_attachment_parses_with_and_without_its_snapshot() -> None:

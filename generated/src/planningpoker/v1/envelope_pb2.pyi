@@ -652,12 +652,15 @@ class Attached(_message.Message):
     PLAYER_IDS_FIELD_NUMBER: _builtins.int
     LAST_REPORT_FIELD_NUMBER: _builtins.int
     CONNECTED_PLAYER_IDS_FIELD_NUMBER: _builtins.int
+    HEAD_CORRELATION_ID_FIELD_NUMBER: _builtins.int
     game_id: _builtins.str
     """The game's id."""
     outcome: Global___AttachOutcome.ValueType
     """How."""
     head_version: _builtins.int
     """Version of the game at this moment."""
+    head_correlation_id: _builtins.str
+    """The correlation id of the event at `head_version`, to resume from there."""
     @_builtins.property
     def snapshot(self) -> _game_pb2.Game:
         """The view at `head_version`, unless resumed."""
@@ -686,10 +689,11 @@ class Attached(_message.Message):
         player_ids: _abc.Iterable[_builtins.str] | None = ...,
         last_report: Global___DeliveryReport | None = ...,
         connected_player_ids: _abc.Iterable[_builtins.str] | None = ...,
+        head_correlation_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["last_report", b"last_report", "snapshot", b"snapshot"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["connected_player_ids", b"connected_player_ids", "game_id", b"game_id", "head_version", b"head_version", "last_report", b"last_report", "outcome", b"outcome", "player_ids", b"player_ids", "snapshot", b"snapshot"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connected_player_ids", b"connected_player_ids", "game_id", b"game_id", "head_correlation_id", b"head_correlation_id", "head_version", b"head_version", "last_report", b"last_report", "outcome", b"outcome", "player_ids", b"player_ids", "snapshot", b"snapshot"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -775,6 +779,7 @@ class EventBatch(_message.Message):
     ATTEMPT_FIELD_NUMBER: _builtins.int
     REPLAY_FIELD_NUMBER: _builtins.int
     SNAPSHOT_FIELD_NUMBER: _builtins.int
+    SNAPSHOT_CORRELATION_ID_FIELD_NUMBER: _builtins.int
     game_id: _builtins.str
     """The game."""
     first_version: _builtins.int
@@ -783,6 +788,8 @@ class EventBatch(_message.Message):
     """1; more when sent again."""
     replay: _builtins.bool
     """Whether these happened before the subscription began."""
+    snapshot_correlation_id: _builtins.str
+    """The correlation id of the event at the snapshot's version, to resume from there."""
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[_events_pb2.GameEvent]:
         """Consecutive events."""
@@ -800,10 +807,11 @@ class EventBatch(_message.Message):
         attempt: _builtins.int = ...,
         replay: _builtins.bool = ...,
         snapshot: _game_pb2.Game | None = ...,
+        snapshot_correlation_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["snapshot", b"snapshot"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "events", b"events", "first_version", b"first_version", "game_id", b"game_id", "replay", b"replay", "snapshot", b"snapshot"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "events", b"events", "first_version", b"first_version", "game_id", b"game_id", "replay", b"replay", "snapshot", b"snapshot", "snapshot_correlation_id", b"snapshot_correlation_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
