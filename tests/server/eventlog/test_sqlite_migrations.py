@@ -148,7 +148,7 @@ async def test_another_programs_database_is_refused_and_left_alone(
     assert schema(path) == before
 
 
-async def test_two_that_open_a_new_database_at_once_find_the_same_log(
+async def test_all_that_open_a_new_database_at_once_find_the_same_log(
     open_sqlite: OpenSqlite,
 ) -> None:
     one, two, *_ = logs = await asyncio.gather(*(open_sqlite() for _ in range(6)))
