@@ -348,22 +348,20 @@ async def test_while_the_stream_is_lost_a_handle_goes_its_own_way(
 ) -> None:
     host.lines.expected.add("connection lost")
     monkeypatch.setattr("planning_poker_client.transport.random.random", lambda: 1.0)
-    gate = Gate(host.server.port)
-    await gate.start()
-    try:
-        away = ClientOptions(backoff_first=60.0, backoff_longest=60.0)
-        async with PokerClient(gate.address, options=away) as lost:
-            bob = await lost.join(ada.join_code, "Bob")
-            await ada.start_round()
-            await bob.wait_for(lambda view: view.round is not None, PATIENCE_S)
-            states = lost.states()
-            gate.cut()
-            while not isinstance(await anext(states), Reconnecting):
-                pass
-            # The round is the one that was seen last.
-            await lost.seat(bob.game_id, bob.player_id, bob.seat_secret).vote("8")
-    finally:
-        await gate.close()
+    away = ClientOptions(backoff_first=60.0, backoff_longest=60.0)
+    async with (
+        FaultProxy(host.server.address) as gate,
+        PokerClient(gate.address, options=away) as lost,
+    ):
+        bob = await lost.join(ada.join_code, "Bob")
+        await ada.start_round()
+        await bob.wait_for(lambda view: view.round is not None, PATIENCE_S)
+        states = lost.states()
+        gate.cut()
+        while not isinstance(await anext(states), Reconnecting):
+            pass
+        # The round is the one that was seen last.
+        await lost.seat(bob.game_id, bob.player_id, bob.seat_secret).vote("8")
     await ada.wait_for(lambda view: view.has_voted("p2"), PATIENCE_S)
 
 
