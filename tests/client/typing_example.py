@@ -205,6 +205,8 @@ def script(address: str) -> dict[str, str]:
         receipt: Receipt = game.start_round(story_id, duration=timedelta(minutes=5))
         game.vote("8", request_id="hook-1")
         game.wait_for(lambda view: receipt.round_id != "" and bool(view.voted), timeout=60)
+        report: DeliveryReport = game.delivered(game.reveal(force=True), timeout=60)
+        print(report.final, client.service, game.stale)
         for state in client.states():
             if isinstance(state, Connected):
                 break

@@ -22,6 +22,7 @@ from planning_poker_client import (
     ConnectionFailed,
     Disconnected,
     FileSeatStore,
+    NotReported,
 )
 from planning_poker_client.sync import Game, PokerClient
 from tests.workspace.serving import serving
@@ -76,6 +77,16 @@ def test_changes_come_in_order_and_end_with_the_game(ada: Game) -> None:
     ada.end()
     names = [change.name for change in changes if isinstance(change, Change)]
     assert names == ["round_started", "vote_submitted", "round_abandoned", "game_ended"]
+
+
+def test_who_has_a_critical_event_is_waited_for(ada: Game, address: str) -> None:
+    report = ada.delivered(ada.start_round(), timeout=PATIENCE_S)
+    assert report.final
+    assert set(report.acknowledged) == {"p1"}
+    with PokerClient(address, connect=False) as caller:
+        seat = caller.seat(ada.game_id, ada.player_id, ada.seat_secret)
+        with pytest.raises(NotReported, match="not sent on a stream"):
+            ada.delivered(seat.start_round(abandon_open=True))
 
 
 def test_states_end_with_the_client(address: str) -> None:

@@ -220,15 +220,32 @@ async def test_a_delay_comes_before_each_byte_but_does_not_make_them_queue(
     assert LATE_S <= took < 20 * LATE_S
 
 
-async def test_jitter_comes_from_the_random_source_and_lets_nothing_overtake(
-    network: Network,
-) -> None:
+async def test_jitter_lets_nothing_overtake(network: Network) -> None:
     client, server = await network.pair()
     network.proxy.delay(0.001, jitter=0.02)
     sent = bytes(range(100))
     for number in sent:
         await client.say(bytes([number]))
     assert await server.hears(100) == sent
+
+
+class Unlucky(Random):
+    """Draws the worst each time."""
+
+    def random(self) -> float:
+        return 1.0
+
+
+async def test_jitter_comes_from_the_random_source_that_was_passed_in() -> None:
+    network = Network()
+    await network.start(Unlucky())
+    client, server = await network.pair()
+    network.proxy.delay(0.0, jitter=2 * LATE_S)
+    begun = time.perf_counter()
+    await client.say(b"x")
+    await server.hears(1)
+    assert time.perf_counter() - begun >= 2 * LATE_S
+    await network.close()
 
 
 async def test_what_is_late_arrives_at_once_when_the_line_is_restored(network: Network) -> None:
