@@ -112,10 +112,14 @@ class Window(NamedTuple):
     @property
     def void(self) -> str:
         """Why this says nothing of the server; empty if it does."""
+        return self.void_above(SATURATED_LATE_MS)
+
+    def void_above(self, late_ms: float) -> str:
+        """Likewise, where commands may be sent as late as that."""
         seen = self.seen
         if seen["load_cpu"] > SATURATED_CPU:
             return f"the load took {seen['load_cpu']:.0%} of its core"
-        if seen["late_p99_ms"] > SATURATED_LATE_MS:
+        if seen["late_p99_ms"] > late_ms:
             return f"the load was late by {seen['late_p99_ms']:.0f} ms at p99"
         if seen["refusals"]:
             return f"commands were refused: {seen['refusals']}"

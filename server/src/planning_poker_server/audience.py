@@ -33,6 +33,9 @@ _FAREWELLS: Final = {
     "player_removed": "You were removed from the game.",
     "seat_reset": "The seat got a new secret: attach with that.",
 }
+_OF_WHO_IS_THERE: Final = frozenset(
+    {"game_created", "player_joined", "player_updated", "player_left", "player_removed"}
+)
 _OF_ONE_SEAT: Final = _OF_A_CARD | _FAREWELLS.keys()
 
 
@@ -98,6 +101,8 @@ class Audience:
         self._holders: dict[str, dict[Stream, None]] = {}
         self._leases = Leases(settings.presence_grace_ms, settings.presence_interval_ms)
         self._flush: asyncio.TimerHandle | None = None
+        self._connected: Set[str] | None = None
+        """As `connected` has it; None: it has to be looked at anew."""
         self._metrics = metrics
         self._deliveries = Deliveries(
             room.game_id, settings.report_ms, settings.report_end_ms, settings.max_open_reports
@@ -175,6 +180,7 @@ class Audience:
         for player_id in hashes:
             self._holders.setdefault(player_id, {})[stream] = None
             if self._leases.open(player_id):
+                self._connected = None
                 self._deliveries.presence_changed()
                 self._on_change()
         for player_id in replaced.seats if replaced else ():
@@ -244,6 +250,8 @@ class Audience:
         for event in events:
             name = event.WhichOneof("event") or ""
             urgent = urgent or name in CRITICAL_EVENTS
+            if name in _OF_WHO_IS_THERE:
+                self._connected = None
             if name in _OF_ONE_SEAT:
                 self._seat_changed(name, _concerned(event, name))
         if urgent or len(self._subscribers) <= _UNPACED_SUBSCRIBERS:
@@ -330,8 +338,12 @@ class Audience:
 
     def connected(self) -> Set[str]:
         """Players with a live lease, less those whose seat a bot holds."""
-        players = self._room.state.view.players
-        return {p for p in self._leases.connected if p in players and not players[p].proxied}
+        if self._connected is None:
+            players = self._room.state.view.players
+            self._connected = frozenset(
+                p for p in self._leases.connected if p in players and not players[p].proxied
+            )
+        return self._connected
 
     def away_since(self) -> Mapping[str, int]:
         """When each player was last seen, in ms; not before the room was loaded."""
@@ -342,6 +354,7 @@ class Audience:
         """Let those go who were away for the grace; True if there was one."""
         gone = self._leases.expire(now_ms)
         if gone:
+            self._connected = None
             self._deliveries.presence_changed()
         return gone
 

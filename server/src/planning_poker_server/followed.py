@@ -46,8 +46,10 @@ class Followed:
         self._ready.pop(game_id, None)
 
     def wake(self, game_id: str) -> None:
-        """There may be something to write of this game."""
-        if game_id in self.outboxes:
+        """There may be something to write of this game: all that has happened by now."""
+        outbox = self.outboxes.get(game_id)
+        if outbox is not None:
+            outbox.release()
             self._ready[game_id] = None
 
     def next_frame(self, now_ms: int) -> tuple[Outbox, bytes] | None:

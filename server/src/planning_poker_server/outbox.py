@@ -51,8 +51,11 @@ class Outbox:
         """Set when the subscriber fell behind twice: it is to be detached."""
         self.given_up = False
         """Set when nothing was acknowledged however often it was sent: likewise."""
+        self.held = False
+        """Whether the window is what keeps events back: an acknowledgement lets them go."""
         self.awaited = 0
         """Whoever acknowledges this version is waited for; 0: nobody waits."""
+        self._released = begin.head
         # What the replaced subscription has sent may still be acknowledged.
         self._sent_before: int = max(replaced.sent, replaced._sent_before) if replaced else 0
         self._limits = limits
@@ -80,9 +83,17 @@ class Outbox:
         """The game's join code."""
         return self.room.state.view.join_code
 
+    def release(self) -> None:
+        """All that has happened by now may be sent.
+
+        What happens while that is written waits for the next release: else
+        whoever is written to slowly would be given a frame for every event.
+        """
+        self._released = self.room.head
+
     def next_frame(self, now_ms: int) -> bytes | None:
         """What to write next; None: nothing now."""
-        if self._again is not None or self.sent < self.room.head:
+        if self._again is not None or self.sent < self._released:
             frame = self._next_events(now_ms)
             if frame is not None:
                 self._sent_ms = now_ms
@@ -112,8 +123,10 @@ class Outbox:
                 self.slow = True
                 return None
             return self._collapse(now_ms)
+        self.held = held
         if held:
             return None
+        events = min(events, self._released - self.sent)
         last, frame = self._run(self.sent, events, size, now_ms)
         self._unacknowledged.append((last, len(frame)))
         self._unacknowledged_bytes += len(frame)
@@ -149,6 +162,7 @@ class Outbox:
         room = self.room
         self.sent = self._snapshot_version = room.head
         self._again = None
+        self.held = False
         self._unacknowledged.clear()
         self._unacknowledged_bytes = 0
         # Which round a card belongs to cannot be followed over a snapshot.

@@ -30,11 +30,12 @@ def _wait_ms(first_ms: int, redeliveries: int, attempt: int) -> int:
 class Ladder:
     """One timer for the oldest thing that is not acknowledged, reset by any progress."""
 
-    __slots__ = ("_first_ms", "_give_up_ms", "_redeliveries", "attempt", "due_ms")
+    __slots__ = ("_first_ms", "_give_up_ms", "_redeliveries", "_whole_ms", "attempt", "due_ms")
 
     def __init__(self, first_ms: int, redeliveries: int) -> None:
         self._first_ms = first_ms
         self._redeliveries = redeliveries
+        self._whole_ms = ladder_ms(first_ms, redeliveries)
         self._give_up_ms = 0
         self.attempt = 1
         """How often the oldest thing was sent."""
@@ -56,7 +57,7 @@ class Ladder:
     def _begin(self, now_ms: int) -> None:
         self.attempt = 1
         self.due_ms = now_ms + self._first_ms
-        self._give_up_ms = now_ms + ladder_ms(self._first_ms, self._redeliveries)
+        self._give_up_ms = now_ms + self._whole_ms
 
     def step(self, now_ms: int, *, may_send: bool) -> Step:
         """The time is up: what to do now.

@@ -81,6 +81,28 @@ class _Drafted(NamedTuple):
         return f"<_Drafted {self.record.version}>"
 
 
+class _Frame(NamedTuple):
+    """The run of events that was encoded last, which subscribers in step share."""
+
+    after: int
+    last: int
+    replay: bool
+    attempt: int
+    encoded: bytes
+
+    def serves(
+        self, after: int, max_events: int, max_bytes: int, replay_through: int, attempt: int
+    ) -> bool:
+        """Whether it is just what a subscriber at `after` may be given."""
+        return (
+            self.after == after
+            and self.last - after == max_events
+            and len(self.encoded) <= max_bytes
+            and self.attempt == attempt
+            and self.replay == (self.last <= replay_through)
+        )
+
+
 @dataclass(slots=True, repr=False)
 class _Batch:
     """A trial: what the game becomes if the log takes the proposal."""
@@ -153,7 +175,7 @@ class Room:
         self._tail = Tail(tail_events + 1)
         self._pending: tuple[Proposal, _Batch] | None = None
         self._snapshot: tuple[int, bytes] = (0, b"")
-        self._frame: tuple[int, int, bool, int, bytes] = (-1, -1, False, 0, b"")
+        self._frame = _Frame(-1, -1, replay=False, attempt=0, encoded=b"")
 
     @property
     def head(self) -> int:
@@ -331,16 +353,27 @@ class Room:
         attempt: int = 1,
     ) -> tuple[int, bytes]:
         """(last version, envelope) of the run behind `after`; shared by subscribers in step."""
-        events = self._tail.after(after, max_events, max_bytes)
+        frame, max_events = self._frame, min(max_events, self.head - after)
+        if not frame.serves(after, max_events, max_bytes, replay_through, attempt):
+            events = self._tail.after(after, max_events, max_bytes)
+            frame = self._frame = self._framed(after, events, replay_through, attempt, now_ms)
+        return frame.last, frame.encoded
+
+    def _framed(
+        self,
+        after: int,
+        events: Sequence[TailEvent],
+        replay_through: int,
+        attempt: int,
+        now_ms: int,
+    ) -> "_Frame":
         last = events[-1].version
         replay = last <= replay_through
-        if self._frame[:4] != (after, last, replay, attempt):
-            batch = pb.EventBatch(
-                game_id=self.game_id, first_version=after + 1, attempt=attempt, replay=replay
-            )
-            bytes_ = wire.events(batch, (event.encoded for event in events), now_ms)
-            self._frame = after, last, replay, attempt, bytes_
-        return last, self._frame[4]
+        batch = pb.EventBatch(
+            game_id=self.game_id, first_version=after + 1, attempt=attempt, replay=replay
+        )
+        encoded = wire.events(batch, (event.encoded for event in events), now_ms)
+        return _Frame(after, last, replay, attempt, encoded)
 
 
 def _accepted(ticket: Ticket, batch: _Batch, *, nothing: bool) -> pb.Accepted:

@@ -191,8 +191,8 @@ class Session:
             message = f"Version {version} was acknowledged, but {outbox.sent} is the last one sent."
             self.end(refuse(pb.REASON_ACK_AHEAD, message), now_ms)
             return ()
-        if outbox.sent < outbox.room.head:
-            self.wake(game_id)
+        if outbox.held:
+            self.wake(game_id)  # else what waits, waits for its tick
         return (Acknowledged(game_id),) if awaited else ()
 
     def _ping(self, envelope: pb.ClientEnvelope, now_ms: int) -> Sequence[Request]:
@@ -385,6 +385,7 @@ class Session:
     def flush(self, game_id: str, now_ms: int) -> None:
         """Queue what a subscription still has to say, as far as its window allows."""
         outbox = self.subscriptions[game_id]
+        outbox.release()
         while (frame := outbox.next_frame(now_ms)) is not None:
             self._answers.put(frame)
             self._answers.release(game_id, outbox.sent)

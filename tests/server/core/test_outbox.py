@@ -46,6 +46,7 @@ def follow(
 
 def drain(outbox: Outbox) -> list[pb.ServerEnvelope]:
     """All that can be written now."""
+    outbox.release()
     frames: list[bytes] = []
     while (frame := outbox.next_frame(NOW_MS)) is not None:
         frames.append(frame)
@@ -431,3 +432,28 @@ def test_a_snapshot_instead_of_events_tells_what_to_resume_from() -> None:
     (frame,) = drain(outbox)
     last = pb.GameEvent.FromString(bench.rows[-1].event)
     assert frame.event_batch.snapshot_correlation_id == last.correlation_id != ""
+
+
+def test_what_happens_while_the_events_before_it_are_written_waits_for_its_tick() -> None:
+    bench = game("Bob")
+    outbox = follow(bench)
+    bench.do(story("Login"), story("Logout"))
+    outbox.release()
+    bench.do(story("Search"))
+    (frame,) = decoded([outbox.next_frame(NOW_MS) or b""])
+    assert versions([frame]) == [4, 5]
+    bench.do(story("Sort"))
+    assert outbox.next_frame(NOW_MS) is None
+    assert versions(drain(outbox)) == [6, 7]
+
+
+def test_an_acknowledgement_lets_go_only_what_the_window_kept_back() -> None:
+    bench = game("Bob")
+    outbox = follow(bench, window_events=1)
+    outbox.acknowledge(3, NOW_MS)
+    bench.do(story("Login"))
+    drain(outbox)
+    assert not outbox.held
+    bench.do(story("Logout"))
+    assert drain(outbox) == []
+    assert outbox.held
