@@ -114,6 +114,35 @@ async def test_an_absent_player_is_named_and_nobody_waits() -> None:
 
 
 @in_virtual_time
+async def test_who_is_removed_before_applying_it_is_not_waited_for() -> None:
+    played = await driven(voted("Bob", "Cid"))
+    ada, bob, _ = await seated(played, "Ada", "Bob", "Cid")
+    await played.say(ada, reveal(), cid(1))
+    for client in (ada, bob):
+        apply(played, client)
+    removal = pb.RemovePlayer(player_id="p3")
+    told = await played.say(
+        ada, pb.Command(game_id=GAME_ID, player_id="p1", remove_player=removal), cid(2)
+    )
+    assert reports(told) == [("p1 p2", "", "p3", True)]
+
+
+@in_virtual_time
+async def test_who_goes_and_then_leaves_is_not_waited_for() -> None:
+    played = await driven(voted("Bob", "Cid"))
+    ada, bob, cyd = await seated(played, "Ada", "Bob", "Cid")
+    await played.say(ada, reveal(), cid(1))
+    for client in (ada, bob):
+        apply(played, client)
+    played.submit(
+        cyd, pb.Command(game_id=GAME_ID, player_id="p3", leave_game=pb.LeaveGame()), cid(2)
+    )
+    played.driver.unsubscribe(cyd)
+    await quiet()
+    assert reports(ada.told()) == [("p1 p2", "", "p3", True)]
+
+
+@in_virtual_time
 async def test_who_caused_it_is_told_although_no_facilitator() -> None:
     bench = game("Bob", "Cid", settings=automatic(), voting=True)
     bench.connected.clear()
