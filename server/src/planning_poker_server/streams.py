@@ -59,7 +59,7 @@ class PlayStream:
 
     def tell_status(self, status: pb.ServiceStatus) -> None:
         """The service's state changed."""
-        self.session.tell_status(status, self._now_ms())
+        self.session.tell_status(status)
         self.wake()
 
     def drain(self, refusal: pb.Refusal) -> None:
