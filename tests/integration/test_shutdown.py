@@ -183,6 +183,20 @@ async def test_a_log_that_hangs_delays_a_stop_by_the_drain_time_at_most(host: Ho
     assert again.HasField("accepted")
 
 
+async def test_a_disk_that_hangs_delays_a_stop_by_the_drain_time_at_most(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.lines.expected.add("gave up waiting for the log to close")
+    server = await host.start()
+    hangs, really_close = asyncio.Event(), host.log.close
+    monkeypatch.setattr(host.log, "close", hangs.wait)
+    begun = time.monotonic()
+    async with asyncio.timeout(PATIENCE_S):
+        await server.stop(300)
+    assert time.monotonic() - begun < 5
+    await really_close()
+
+
 async def test_stopping_twice_or_at_once_from_several_places_is_one_stop(host: Host) -> None:
     server = await host.start()
     stream = await host.stream()

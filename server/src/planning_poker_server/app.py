@@ -85,9 +85,17 @@ class RunningServer:
         await self._server.stop(grace)
         await saying_goodbye
         await self._rooms.close(max(_AT_LEAST_S, until - time.monotonic()))
-        await self._log.close()
+        await self._close_log(max(_AT_LEAST_S, until - time.monotonic()))
         self.metrics.close()
         logger.info("stopped")
+
+    async def _close_log(self, within_s: float) -> None:
+        # What is in a transaction is written first, which a disk that hangs never ends.
+        try:
+            async with asyncio.timeout(within_s):
+                await self._log.close()
+        except TimeoutError:
+            logger.warning("gave up waiting for the log to close")
 
     async def wait_closed(self) -> None:
         """Return when the server has stopped."""
