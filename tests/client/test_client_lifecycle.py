@@ -182,13 +182,14 @@ async def test_a_connection_that_is_lost_for_good_says_so_everywhere(
             changes = game.changes()
             with pytest.raises(OutcomeUnknown):
                 await game.start_round()
-            assert client.state == Failed("The server is going away.")
+            assert client.state == Failed("The server is going away.", retryable=False)
             with pytest.raises(ConnectionLost, match="going away"):
                 await anext(changes)
             with pytest.raises(ConnectionLost, match="going away"):
                 await anext(game.changes())
-            with pytest.raises(ConnectionLost, match="going away"):
+            with pytest.raises(ConnectionLost, match="going away") as lost:
                 await game.end()
+            assert not lost.value.retryable
             assert game.view.version == 2
     assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
         "connection given up: The server is going away."

@@ -164,7 +164,7 @@ class Connection:
 
     def _add(self, request: Request) -> bool:
         if isinstance(self.state, Failed):
-            raise ConnectionLost(self.state.reason, retryable=True)
+            raise ConnectionLost(self.state.reason, retryable=self.state.retryable)
         if isinstance(self.state, Disconnected):
             raise ClientClosed("The client is not open: use it inside `async with`.")
         return self._requests.add(request)

@@ -104,8 +104,11 @@ class Exchange:
     @property
     def problem(self) -> ConnectionProblem | None:
         """Why there is no connection and none is on its way; None while there is."""
-        state = self._connection.state
-        return ConnectionLost(state.reason, retryable=True) if isinstance(state, Failed) else None
+        match self._connection.state:
+            case Failed(reason, retryable):
+                return ConnectionLost(reason, retryable=retryable)
+            case _:
+                return None
 
     @property
     def principal(self) -> str | None:
@@ -170,8 +173,8 @@ class Exchange:
             match state:
                 case Connected():
                     return
-                case Failed(reason):
-                    raise ConnectionFailed(reason, retryable=True)
+                case Failed(reason, retryable):
+                    raise ConnectionFailed(reason, retryable=retryable)
                 case Disconnected():
                     raise ClientClosed("The client is not open: use it inside `async with`.")
 
