@@ -14,6 +14,7 @@ from loguru import logger
 
 from planning_poker_server.availability import Availability
 from planning_poker_server.clock import Clock, SteadyClock
+from planning_poker_server.eventlog.claim import Claim
 from planning_poker_server.eventlog.open import open_log
 from planning_poker_server.eventlog.port import EventLog
 from planning_poker_server.execute import ExecuteService
@@ -45,6 +46,7 @@ class RunningServer:
         health: Health,
         server: grpc.aio.Server,
         metrics: Metrics,
+        claim: Claim,
     ) -> None:
         self.settings = settings
         self.metrics = metrics
@@ -55,6 +57,7 @@ class RunningServer:
         self._execute = execute
         self._health = health
         self._server = server
+        self._claim = claim
         self._stopping: asyncio.Task[None] | None = None
 
     @property
@@ -86,6 +89,7 @@ class RunningServer:
         await saying_goodbye
         await self._rooms.close(max(_AT_LEAST_S, until - time.monotonic()))
         await self._close_log(max(_AT_LEAST_S, until - time.monotonic()))
+        self._claim.release()
         self.metrics.close()
         logger.info("stopped")
 
@@ -116,15 +120,23 @@ class RunningServer:
 
 
 async def start_server(settings: Settings, clock: Clock | None = None) -> RunningServer:
-    """Open the log, bring its schema up to date, bind the address and serve.
+    """Claim and open the log, bring its schema up to date, bind the address and serve.
 
     Every deadline, time-out and grace goes by `clock`. Raises AddressInUse, and
-    what opening the log raises.
+    LogError where another server uses the log or it cannot be opened.
     """
     if not settings.server.node_id:
         settings = replace(settings, server=replace(settings.server, node_id=socket.gethostname()))
+    claim = await asyncio.to_thread(Claim.on, settings.database.url)
+    try:
+        return await _start(settings, clock or SteadyClock(), claim)
+    except BaseException:
+        claim.release()
+        raise
+
+
+async def _start(settings: Settings, clock: Clock, claim: Claim) -> RunningServer:
     log = await open_log(settings.database)
-    clock = clock or SteadyClock()
     metrics, availability = Metrics(), Availability()
     rooms = Rooms(log, settings.room, settings.game, clock, metrics, availability)
     play = PlayService(
@@ -144,7 +156,9 @@ async def start_server(settings: Settings, clock: Clock | None = None) -> Runnin
     # 0.2 s with thousands of streams.
     gc.collect()
     gc.freeze()
-    running = RunningServer(settings, port, log, rooms, play, execute, health, server, metrics)
+    running = RunningServer(
+        settings, port, log, rooms, play, execute, health, server, metrics, claim
+    )
     logger.info("serving on {}", running.address)
     return running
 

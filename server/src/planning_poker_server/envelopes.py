@@ -13,6 +13,7 @@ from planning_poker_server.domain.refusals import refuse
 from planning_poker_server.seats import hash_of
 
 _MAX_NAME: Final = 64
+_MAX_VERSIONS: Final = 16
 _MAX_TRACE: Final = 256
 
 
@@ -47,6 +48,9 @@ def bad_hello(hello: pb.Hello) -> pb.Refusal | None:
     names = (hello.client_name, hello.client_version, hello.instance_id)
     if any(len(name) > _MAX_NAME for name in names):
         message = f"Names in Hello have at most {_MAX_NAME} characters."
+        return refuse(pb.REASON_INVALID_VALUE, message)
+    if len(hello.versions) > _MAX_VERSIONS:
+        message = f"Hello names at most {_MAX_VERSIONS} versions."
         return refuse(pb.REASON_INVALID_VALUE, message)
     if wire.PROTOCOL_VERSION not in hello.versions:
         message = f"This server speaks protocol version {wire.PROTOCOL_VERSION}."
