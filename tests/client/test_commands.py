@@ -240,6 +240,11 @@ async def test_starting_a_story_adds_it_and_opens_its_round() -> None:
     assert [options.get("expected_version") for options in game.options] == [3, None]
 
 
+async def test_a_card_that_is_a_number_is_refused_with_what_to_write_instead() -> None:
+    with pytest.raises(TypeError, match=r"vote\('8'\), not 8"):
+        await Recorder(*ROUND).vote(8)  # type: ignore[arg-type]
+
+
 async def test_a_role_that_is_none_is_refused_at_once() -> None:
     with pytest.raises(ValueError, match="voter or an observer"):
         await Recorder().update_player(role="owner")  # type: ignore[arg-type]

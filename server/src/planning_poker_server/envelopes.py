@@ -33,6 +33,8 @@ def bad_header(envelope: pb.ClientEnvelope) -> pb.Refusal | None:
     if envelope.version != wire.PROTOCOL_VERSION:
         message = f"The version of every envelope is {wire.PROTOCOL_VERSION}."
         return refuse(pb.REASON_UNSUPPORTED_VERSION, message)
+    if envelope.traceparent and (refusal := _bad_trace(envelope.traceparent)):
+        return refusal
     payload = envelope.WhichOneof("payload")
     if payload is None or not envelope.message_type:
         return None
@@ -91,10 +93,14 @@ def bad_execute(request: pb.ExecuteRequest) -> pb.Refusal | None:
     if len(request.instance_id) > _MAX_NAME:
         message = f"An instance id has at most {_MAX_NAME} characters."
         return refuse(pb.REASON_INVALID_VALUE, message, field="instance_id")
-    if len(request.traceparent) > _MAX_TRACE:
-        message = f"A trace context has at most {_MAX_TRACE} characters."
-        return refuse(pb.REASON_INVALID_VALUE, message, field="traceparent")
-    return None
+    return _bad_trace(request.traceparent)
+
+
+def _bad_trace(traceparent: str) -> pb.Refusal | None:
+    if len(traceparent) <= _MAX_TRACE:
+        return None
+    message = f"A trace context has at most {_MAX_TRACE} characters."
+    return refuse(pb.REASON_INVALID_VALUE, message, field="traceparent")
 
 
 def game_named(command: pb.Command) -> str | None:
