@@ -331,11 +331,13 @@ class World:
 
     async def settle(self) -> None:
         """When all is written and read, nobody is left with less than there is."""
-        await let_pass(200)
+        await let_pass(600)
         self.look_on()
         for person in self.people:
             self.pump(person)
         await quiet()
+        reports = self.played.driver._audience._deliveries._open.values()
+        assert all(report.waiting for report in reports), "a report waits for nobody"
         for person in self.people:
             self.pump(person)
             outbox = person.client.session.subscriptions.get(GAME_ID) if person.client else None
