@@ -14,6 +14,7 @@ from planning_poker_client import (
     ClientClosed,
     ClientOptions,
     Connected,
+    Connecting,
     ConnectionFailed,
     ConnectionLost,
     Disconnected,
@@ -308,6 +309,54 @@ async def test_closing_does_not_wait_for_a_server_that_does_not_answer() -> None
             started = asyncio.get_running_loop().time()
         assert asyncio.get_running_loop().time() - started < 1
         stuck.set()
+
+
+async def test_closing_that_is_cut_short_leaves_nothing_behind_and_nobody_waiting() -> None:
+    stuck = asyncio.Event()
+
+    async def never_ends(stream: Stream) -> None:
+        await stream.expect("hello")
+        await stream.say(said.welcome())
+        await stream.expect("command")
+        await stuck.wait()
+
+    async with serving(never_ends) as server:
+        client = PokerClient(server.address, options=ClientOptions(close_timeout=60.0))
+        await client.open()
+        creating = asyncio.create_task(client.create_game("Sprint 12"))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(client.close(), 0.05)
+        assert client.state == Disconnected()
+        with pytest.raises(OutcomeUnknown):
+            await asyncio.wait_for(creating, 5)
+        stuck.set()
+
+
+async def test_a_client_that_is_open_cannot_be_opened_and_goes_on() -> None:
+    async with serving(TableServer()) as server:
+        client = PokerClient(server.address)
+        async with asyncio.timeout(5):
+            opened = await asyncio.gather(client.open(), client.open(), return_exceptions=True)
+        assert [type(each) for each in opened] == [type(None), RuntimeError]
+        with pytest.raises(RuntimeError, match="already"):
+            await client.open()
+        await client.create_game("Sprint 12", player="Ada")
+        await client.close()
+
+
+async def test_closing_ends_the_opening_of_a_client() -> None:
+    async def says_nothing(stream: Stream) -> None:
+        await stream.until_closed()
+
+    async with serving(says_nothing) as server:
+        client = PokerClient(server.address)
+        opening = asyncio.create_task(client.open())
+        async for state in client.states():
+            if state == Connecting():
+                break
+        await client.close()
+        with pytest.raises(ClientClosed):
+            await asyncio.wait_for(opening, 5)
 
 
 async def test_a_client_that_was_never_opened_says_what_to_do() -> None:

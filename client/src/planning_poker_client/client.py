@@ -95,14 +95,19 @@ class PokerClient:
         await self.close()
 
     async def open(self) -> None:
-        """Connect, or connect again after the connection was given up; raises ConnectionFailed."""
+        """Connect, or connect again after the connection was given up; raises ConnectionFailed.
+
+        RuntimeError where it is open, or being opened, already.
+        """
         self._unary.closed = False
         await self._exchange.open()
 
     async def close(self) -> None:
         """Disconnect. Seats stay; commands without an answer raise OutcomeUnknown."""
-        await self._unary.close()
-        await self._exchange.close()
+        try:
+            await self._unary.close()
+        finally:
+            await self._exchange.close()
 
     @property
     def state(self) -> ConnectionState:

@@ -95,7 +95,6 @@ class Exchange:
         self._service = self._connection.service
         self._services: WeakSet[Services] = WeakSet()
         self._deliveries = Deliveries(self._reports, self._no_reports, options.report_timeout)
-        self._opening: asyncio.Future[ConnectionProblem | None] | None = None
 
     @property
     def state(self) -> ConnectionState:
@@ -133,18 +132,23 @@ class Exchange:
         return services
 
     async def open(self) -> None:
-        """Return once connected; raises ConnectionFailed."""
-        self._opening = asyncio.get_running_loop().create_future()
-        self._tell_all(self._connection.open(self._transport.now()))
-        self._transport.start()
+        """Return once connected; raises ConnectionFailed, or RuntimeError where it is open."""
+        match self.state:
+            case Connecting() | Connected() | Reconnecting():
+                raise RuntimeError("the client is open already: close() it first")
+        self._start()
         try:
-            error = await self._opening
+            await self._connected()
+        except ConnectionFailed:
+            await self._transport.close()
+            raise
         except asyncio.CancelledError:
             await self.close()
             raise
-        if error is not None:
-            await self._transport.close()
-            raise error
+
+    def _start(self) -> None:
+        self._tell_all(self._connection.open(self._transport.now()))
+        self._transport.start()
 
     async def reconnect(self) -> None:
         """Try at once, if there is no connection; return once connected, within `connect_timeout`.
@@ -152,13 +156,11 @@ class Exchange:
         Raises ConnectionFailed otherwise, while trying goes on unless it was
         given up; ClientClosed where the client is not open.
         """
-        now = self._transport.now()
         match self.state:
             case Failed():
-                self._tell_all(self._connection.open(now))
-                self._transport.start()
+                self._start()
             case Reconnecting() | Connecting():
-                self._connection.hurry(now)
+                self._connection.hurry(self._transport.now())
                 self._transport.hurry()
         try:
             async with asyncio.timeout(self.options.connect_timeout):
@@ -180,9 +182,11 @@ class Exchange:
 
     async def close(self) -> None:
         """End everything; who still waits for something gets ClientClosed or OutcomeUnknown."""
-        await self._transport.close()
-        self._tell_all(self._connection.close(self._transport.now()))
-        self._followers.clear()
+        try:
+            await self._transport.close()
+        finally:
+            self._tell_all(self._connection.close(self._transport.now()))
+            self._followers.clear()
 
     # Requests
 
@@ -298,8 +302,8 @@ class Exchange:
                 logs.resuming(game_id, reason)
             case ServiceTold():
                 logs.service_changed(self._target, self._service, self.service)
-            case StateChanged(state, error):
-                self._became(state, error)
+            case StateChanged(state):
+                self._became(state)
         if isinstance(notice, ServiceTold | StateChanged | Ended):
             self._look_at_service()
 
@@ -311,13 +315,11 @@ class Exchange:
         if self.inbox(game_id) is None:
             self._followers.pop(game_id, None)
 
-    def _became(self, state: ConnectionState, error: ConnectionProblem | None) -> None:
+    def _became(self, state: ConnectionState) -> None:
         logs.state_changed(self._target, self._told, state)
         self._told = state
         for states in tuple(self._states):
             states.push(state, last=isinstance(state, Disconnected))
-        if isinstance(state, Connected | Failed):
-            self._opened(error)
 
     def _look_at_service(self) -> None:
         """Tell who watches it whether something works that did not, or the other way round."""
@@ -326,10 +328,6 @@ class Exchange:
         if self._service != before or closed:
             for services in tuple(self._services):
                 services.push(self._service, last=closed)
-
-    def _opened(self, error: ConnectionProblem | None) -> None:
-        if self._opening is not None and not self._opening.done():
-            self._opening.set_result(error)
 
 
 def _id(request_id: str | None, scope: Sequence[str]) -> str:

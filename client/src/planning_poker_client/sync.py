@@ -170,6 +170,8 @@ class PokerClient(Facade[_async.PokerClient]):
         self._loop.start()
         try:
             self._loop.run(self._it.__aenter__)
+        except RuntimeError:
+            raise  # it is open already, and goes on
         except BaseException:
             self._loop.stop()
             raise
@@ -184,7 +186,10 @@ class PokerClient(Facade[_async.PokerClient]):
         self.close()
 
     def open(self) -> None:
-        """Connect, or connect again after the connection was given up; raises ConnectionFailed."""
+        """Connect, or connect again after the connection was given up; raises ConnectionFailed.
+
+        RuntimeError where it is open, or being opened, already.
+        """
         self._loop.start()
         self._loop.run(self._it.open)
 
