@@ -517,6 +517,21 @@ def test_a_seat_that_is_let_go_while_the_game_is_attached_stays_let_go() -> None
     assert [seat.player_id for seat in attach_written(driven).attach.seats] == ["p1"]
 
 
+def test_a_seat_that_is_asked_for_is_proven_as_given_although_it_is_held() -> None:
+    driven = Driven().connect()
+    inbox = driven.join()
+    driven.connection.attach(
+        pb.Attach(game_id=said.GAME, seats=[pb.Seat(player_id="p1", seat_secret=b"new")]),
+        "a2",
+        driven.now,
+    )
+    (seat,) = attach_written(driven).attach.seats
+    assert seat == pb.Seat(player_id="p1", seat_secret=b"new")
+    assert inbox.seats["p1"].secret == SECRET
+    driven.hear(said.attached("a2", None, "p1", head=3))
+    assert inbox.seats["p1"].secret == b"new"
+
+
 def test_attaches_of_one_game_go_one_after_the_other_and_each_with_all_seats() -> None:
     driven = Driven().connect()
     driven.attach("a1", "p1")

@@ -343,6 +343,18 @@ async def test_a_handle_uses_the_stream_where_that_has_the_seat(
         await proven.vote("5")
 
 
+async def test_a_seat_that_is_held_here_is_not_lent_to_who_has_the_wrong_secret(
+    ada_client: PokerClient, ada: Game
+) -> None:
+    started = await ada.start_round()
+    guessed = ada_client.seat(ada.game_id, ada.player_id, new_secret())
+    assert await refused(guessed.vote("8")) == "SEAT_NOT_HELD"
+    attaching = ada_client.attach(ada.game_id, player_id=ada.player_id, seat_secret=new_secret())
+    assert await refused(attaching) == "SEAT_SECRET_WRONG"
+    assert ada.view.version == started.version
+    await ada.vote("8")
+
+
 async def test_while_the_stream_is_lost_a_handle_goes_its_own_way(
     host: Host, ada: Game, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -106,11 +106,8 @@ class Subscriptions:
         if inbox is None:
             request.sent_as = asked
         else:
-            request.sent_as = inbox.resume()
+            request.sent_as = inbox.resume(asked.seats)
             request.sent_as.passcode = asked.passcode or request.sent_as.passcode
-            request.sent_as.seats.extend(
-                seat for seat in asked.seats if seat.player_id not in inbox.seats
-            )
         return request.sent_as
 
     def acks(self, now: float) -> Iterator[pb.Ack]:
