@@ -596,6 +596,23 @@ def test_a_seat_whose_proof_is_refused_does_not_take_the_others_with_it() -> Non
     assert [seat.player_id for seat in attach_written(driven).attach.seats] == ["p2"]
 
 
+def test_an_attach_is_not_refused_for_a_seat_that_is_held_beside_the_one_it_asks_for() -> None:
+    driven = Driven().connect()
+    driven.join()
+    driven.connection.hold(said.GAME, "p1")
+    driven.attach("a2", "p2")
+    driven.written()
+    refusal = pb.Refusal(reason=pb.REASON_SEAT_SECRET_WRONG, player_ids=["p1"], definite=True)
+    refused = said.detached(pb.DETACH_REASON_REFUSED, STOP, correlation_id="a2", refusal=refusal)
+    driven.hear(refused)
+    request = attach_written(driven)
+    assert request.correlation_id == "a2"
+    assert [seat.player_id for seat in request.attach.seats] == ["p2"]
+    refusal.player_ids[:] = ["p2"]
+    driven.hear(said.detached(pb.DETACH_REASON_REFUSED, STOP, correlation_id="a2", refusal=refusal))
+    assert isinstance(driven.outcomes()["a2"], CommandRefused)
+
+
 # Letting go
 
 

@@ -219,6 +219,24 @@ async def test_a_seat_that_is_refused_for_now_is_kept(
         assert len(await other.rejoin(passcode="sesame")) == 2
 
 
+async def test_a_seat_that_was_reset_while_its_client_was_away_takes_no_other_with_it(
+    host: Host, ada: Game
+) -> None:
+    host.lines.expected.add("connection lost")
+    async with (
+        FaultProxy(host.server.address) as gate,
+        PokerClient(gate.address, options=FAST) as away,
+    ):
+        bob, cy = await away.join(ada.join_code, "Bob"), await away.join(ada.join_code, "Cy")
+        gate.down()
+        await ada.reset_seat(cy.player_id, new_secret())
+        started = await ada.start_round()
+        gate.up()
+        await bob.wait_for(lambda view: view.version == started.version, PATIENCE_S)
+        await bob.vote("8")
+        assert await refused(cy.vote("8")) == "SEAT_NOT_HELD"
+
+
 async def test_a_facilitator_can_reset_a_seat_that_was_lost(host: Host, ada: Game) -> None:
     async with client(host) as lost, client(host) as found:
         bob = await lost.join(ada.join_code, "Bob")

@@ -267,6 +267,9 @@ class Subscriptions:
     ) -> Sequence[Notice]:
         """A game is followed no longer, or an Attach was refused."""
         if request is not None and not request.is_command:
+            if not request.resumes and self._let_go(request, detached.refusal):
+                self._requests.again(request)  # it was not its own proof that was wrong
+                return ()
             self._requests.pop(request.correlation_id)
             if not request.resumes:
                 return (Settled(request.correlation_id, CommandRefused(detached.refusal)),)
@@ -282,6 +285,15 @@ class Subscriptions:
             return self.resume(game_id, now, f"detached as {reason}", retry_after)
         self._drop(game_id)
         return (Ended(game_id, GameDetached(detached.message, reason)),)
+
+    def _let_go(self, request: Request, refusal: pb.Refusal) -> bool:
+        """Whether an Attach is refused for no more than seats that were held beside its own."""
+        inbox, dead = self.games.get(request.game), set(refusal.player_ids)
+        if inbox is None or request.seat in dead or not dead & inbox.seats.keys():
+            return False
+        for player_id in dead:
+            inbox.seats.pop(player_id, None)
+        return True
 
     def _others(self, inbox: Inbox, detached: pb.Detached) -> bool:
         """Whether the game goes on without the seat that left, or whose proof was refused."""

@@ -136,10 +136,15 @@ class Audience:
 
     def _bad_attach(self, attach: pb.Attach, proven_passcode: bytes) -> pb.Refusal | None:
         state = self._room.state
-        for seat in attach.seats:
-            if not proves(seat.seat_secret, state.seat_hash(seat.player_id)):
-                message = "This secret does not prove this seat: join, or ask for a reset."
-                return refuse(pb.REASON_SEAT_SECRET_WRONG, message)
+        unproven = [
+            seat.player_id
+            for seat in attach.seats
+            if not proves(seat.seat_secret, state.seat_hash(seat.player_id))
+        ]
+        if unproven:
+            # Named, so that the other seats of a client need not go with them.
+            message = "This secret does not prove this seat: join, or ask for a reset."
+            return refuse(pb.REASON_SEAT_SECRET_WRONG, message, player_ids=unproven)
         passcode = state.passcode
         if not attach.seats and passcode is not None and proven_passcode != passcode.hash:
             return refuse(pb.REASON_PASSCODE_WRONG, "This game asks for its passcode.")
