@@ -736,6 +736,25 @@ def test_critical_events_are_acknowledged_at_once(critical: pb.GameEvent) -> Non
     assert acks(driven) == [4]
 
 
+@pytest.mark.parametrize("answer", ["detached", "refused"])
+def test_what_a_refused_attach_would_have_acknowledged_is_acknowledged_all_the_same(
+    answer: str,
+) -> None:
+    driven = Driven().connect()
+    driven.join()
+    driven.hear(said.batch(said.joined(4)))
+    driven.attach("a2", "p2")
+    assert driven.payloads() == ["attach"]
+    refusal = pb.Refusal(reason=pb.REASON_SEAT_SECRET_WRONG, player_ids=["p2"], definite=True)
+    driven.hear(
+        said.detached(pb.DETACH_REASON_REFUSED, STOP, correlation_id="a2", refusal=refusal)
+        if answer == "detached"
+        else said.refused("a2", refusal)
+    )
+    (message,) = driven.written()
+    assert message.ack == pb.Ack(game_id=said.GAME, version=4)
+
+
 def test_what_is_sent_again_is_acknowledged_again() -> None:
     driven = Driven().connect(within_ms=200)
     driven.join()

@@ -339,6 +339,7 @@ class Connection:
             return self._games.resume(request.game, now, "the server refused it")
         error = refusal_of(request.correlation_id, refusal)
         undone = self._games.failed(request, error)
+        self._games.refused(request, now)
         self._games.tidy(request.attached)
         return (*undone, Settled(request.correlation_id, error))
 

@@ -227,6 +227,12 @@ class Subscriptions:
         )
         return (Settled(request.correlation_id, receipt),)
 
+    def refused(self, request: Request, now: float) -> None:
+        """Its answer was no: what an Attach would have acknowledged is to be said after all."""
+        inbox = self.games.get(request.game)
+        if inbox is not None and not request.is_command:
+            inbox.ack_due = now
+
     def accepted(self, request: Request, receipt: Receipt) -> None:
         """What the sender of an accepted command knows without waiting for more."""
         inbox = self.games.get(receipt.game_id)
@@ -272,6 +278,7 @@ class Subscriptions:
                 return ()
             self._requests.pop(request.correlation_id)
             if not request.resumes:
+                self.refused(request, now)
                 return (Settled(request.correlation_id, CommandRefused(detached.refusal)),)
         game_id = request.game if request is not None else detached.game_id
         inbox = self.games.get(game_id)
