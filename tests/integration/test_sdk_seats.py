@@ -23,6 +23,7 @@ from planning_poker_client import (
     OutcomeUnknown,
     PokerClient,
     Reconnecting,
+    SeatStoreError,
     StoredSeat,
 )
 from planning_poker_simulator import FaultProxy
@@ -131,6 +132,45 @@ async def test_a_secret_is_kept_before_it_is_sent_and_no_longer_when_it_was_refu
     assert (first.player_id, last.player_id) == ("", "p2")
     assert first.key == last.key
     assert first.seat_secret == last.seat_secret == bob.seat_secret
+
+
+async def test_a_seat_that_was_taken_and_cannot_be_kept_is_not_followed_by_nobody(
+    host: Host, ada: Game
+) -> None:
+    class Full(MemorySeatStore):
+        async def save(self, seat: StoredSeat) -> None:
+            if seat.player_id:
+                raise SeatStoreError("no space left")
+            await super().save(seat)
+
+    store = Full()
+    async with client(host, seats=store) as other:
+        with pytest.raises(SeatStoreError):
+            await other.join(ada.join_code, "Bob")
+        assert not other._exchange.follows(ada.game_id)
+    # It was kept that the seat is being taken, so nothing is lost.
+    async with client(host) as after:
+        (kept,) = await store.load()
+        bob = await after.join(ada.join_code, "Bob", seat_secret=kept.seat_secret)
+        assert bob.player_id == "p2"
+
+
+async def test_taking_up_seats_that_is_cut_short_leaves_no_game_followed_by_nobody(
+    host: Host, ada: Game
+) -> None:
+    class Full(MemorySeatStore):
+        async def remove(self, seat: StoredSeat) -> None:
+            raise SeatStoreError("no space left")
+
+    store = Full()
+    async with client(host, seats=store) as before:
+        own = await before.create_game("Mine", player="Bob")
+        bob = await before.join(ada.join_code, "Bob")
+        await ada.remove_player(bob.player_id)
+    async with client(host, seats=store) as after:
+        with pytest.raises(SeatStoreError):
+            await after.rejoin()
+        assert not after._exchange.follows(own.game_id)
 
 
 async def test_a_seat_whose_answer_never_came_is_the_same_one_after_a_restart(

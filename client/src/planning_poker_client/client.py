@@ -189,8 +189,17 @@ class PokerClient:
         the store; one that the server refuses for another reason (such as the
         passcode that a seat being taken needs) is left out, with a warning.
         """
-        games = [await self._return_to(seat, passcode) for seat in await self._keeper.seats(game)]
-        return [each for each in games if each is not None]
+        games: list[Game] = []
+        try:
+            for seat in await self._keeper.seats(game):
+                found = await self._return_to(seat, passcode)
+                if found is not None:
+                    games.append(found)
+        except BaseException:
+            for each in games:  # which nobody would ever hold
+                await each.detach()
+            raise
+        return games
 
     # Seats without a stream
 

@@ -273,6 +273,11 @@ class Exchange:
         closed = isinstance(self.state, Disconnected)
         return ClientClosed("The client is closed.") if closed else self.problem
 
+    def tidy(self, game_id: str) -> None:
+        """Follow a game no longer that nobody follows after all."""
+        self._connection.tidy(game_id)
+        self._transport.poke()
+
     # What happened
 
     def _tell_all(self, notices: Sequence[Notice]) -> None:
