@@ -222,6 +222,14 @@ async def test_a_story_can_be_estimated_without_a_round() -> None:
     assert game.sent[0].accept_estimate == pb.AcceptEstimate(story_id="s1", value="8")
 
 
+async def test_the_estimate_of_a_round_without_a_story_needs_to_name_one() -> None:
+    game = Recorder(said.round_started(4, "r1"))
+    with pytest.raises(NoRound, match="give a story_id"):
+        await game.accept("8")
+    await game.accept("8", story_id="s1")
+    assert game.sent[0].accept_estimate == pb.AcceptEstimate(story_id="s1", value="8")
+
+
 async def test_starting_a_story_adds_it_and_opens_its_round() -> None:
     game = Recorder()
     await game.start_story("Login", key="PP-1", request_id="hook", expected_version=3)

@@ -126,8 +126,8 @@ class GameCommands(ABC):
             accept.story_id = story_id or round_.story_id
             if accept.story_id == round_.story_id:
                 accept.round_id = round_.round_id
-        elif not story_id:
-            raise NoRound("There is no round whose story could be meant: give a story_id.")
+        if not accept.story_id:
+            raise NoRound("There is no round of a story that could be meant: give a story_id.")
         return await self._send(pb.Command(accept_estimate=accept), options)
 
     # Stories
