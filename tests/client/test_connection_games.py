@@ -613,6 +613,19 @@ def test_an_attach_is_not_refused_for_a_seat_that_is_held_beside_the_one_it_asks
     assert isinstance(driven.outcomes()["a2"], CommandRefused)
 
 
+def test_the_refusal_of_an_attach_that_was_given_up_concerns_nobody() -> None:
+    driven = Driven().connect()
+    inbox = driven.join()
+    driven.attach("a2", "p1")
+    driven.written()
+    driven.connection.forget("a2", driven.now)
+    refusal = pb.Refusal(reason=pb.REASON_SEAT_SECRET_WRONG, player_ids=["p1"], definite=True)
+    driven.hear(said.detached(pb.DETACH_REASON_REFUSED, STOP, correlation_id="a2", refusal=refusal))
+    assert not driven.notices
+    assert driven.connection.games == {said.GAME: inbox}
+    assert set(inbox.seats) == {"p1"}
+
+
 # Letting go
 
 

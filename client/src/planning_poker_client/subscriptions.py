@@ -280,6 +280,8 @@ class Subscriptions:
             if not request.resumes:
                 self.refused(request, now)
                 return (Settled(request.correlation_id, CommandRefused(detached.refusal)),)
+        elif request is None and detached.reason == pb.DETACH_REASON_REFUSED:
+            return ()  # an Attach that was given up meanwhile; the game goes on as it was
         game_id = request.game if request is not None else detached.game_id
         inbox = self.games.get(game_id)
         if inbox is None:
