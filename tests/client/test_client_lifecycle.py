@@ -22,6 +22,7 @@ from planning_poker_client import (
     OutcomeUnknown,
     PokerClient,
 )
+from planning_poker_client.notices import Notice, Settled
 from tests.client import said
 from tests.client.fake_server import Stream, serving
 from tests.client.table_server import TableServer
@@ -278,6 +279,22 @@ def _connections_to(port: int) -> int:
     return sum(
         remote.endswith(f":{port:04X}") and state == "01" for _, _, remote, state, *_ in lines
     )
+
+
+async def test_a_game_that_another_lets_go_at_the_moment_of_the_answer_is_attached_again() -> None:
+    async with serving(TableServer()) as server, PokerClient(server.address) as client:
+        first = await client.attach(said.CODE)
+        transport = client._exchange._transport
+        tell = transport._tell
+
+        def let_go_behind_the_answer(notice: Notice) -> None:
+            tell(notice)
+            if isinstance(notice, Settled):
+                client._exchange.unfollow(first)
+
+        transport._tell = let_go_behind_the_answer
+        second = await client.attach(said.CODE)
+        assert client._exchange.follows(second.game_id)
 
 
 async def test_closing_ends_whoever_waits() -> None:

@@ -27,6 +27,8 @@ from planning_poker_client.unary import Unary
 from planning_poker_client.watch import Services, States
 
 _PROTOCOL_VERSIONS: Final = (1,)
+_ATTACHES: Final = 2
+"""How often a game is attached that was let go, by another, between its answer and here."""
 _GONE: Final = frozenset({DEAD, "GAME_NOT_FOUND", "GAME_ENDED"})
 """Why a seat that was kept is none any more."""
 
@@ -175,11 +177,12 @@ class PokerClient:
         attach = pb.Attach(game_id=game, passcode=passcode)
         if player_id:
             attach.seats.append(pb.Seat(player_id=player_id, seat_secret=seat_secret))
-        receipt = await self._exchange.attach(attach, timeout)
-        inbox = self._exchange.inbox(receipt.game_id)
-        if inbox is None or (player_id and player_id not in inbox.seats):
-            raise GameDetached("The game was detached at once.", "LOST", retryable=True)
-        return Game(self._exchange, inbox, player_id, seat_secret)
+        for _ in range(_ATTACHES):
+            receipt = await self._exchange.attach(attach, timeout)
+            inbox = self._exchange.inbox(receipt.game_id)
+            if inbox is not None and (not player_id or player_id in inbox.seats):
+                return Game(self._exchange, inbox, player_id, seat_secret)
+        raise GameDetached("The game was detached at once.", "LOST", retryable=True)
 
     async def rejoin(self, game: str = "", *, passcode: str = "") -> Sequence[Game]:
         """Follow all games again in which the store has seats, or one: after a restart.
