@@ -217,7 +217,18 @@ async def test_each_loss_is_one_warning_and_each_return_one_line(
             await client.attach(said.CODE)
     said_so = [record.message.split(",")[0].split(" to ")[0] for record in caplog.records]
     lost, back = "connection lost", "connected"
-    assert said_so[:-2] == [back, lost, back, lost, back]
+    assert said_so[:-1] == [back, lost, back, lost, back]
+
+
+async def test_the_end_of_a_client_is_one_line_however_many_games_it_follows(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.INFO, "planning_poker_client"):
+        async with serving(TableServer()) as server, PokerClient(server.address) as client:
+            await client.attach(said.CODE)
+            caplog.clear()
+    (line,) = caplog.records
+    assert line.message == f"disconnected from {server.address}"
 
 
 async def test_the_end_of_a_client_is_one_line_however_many_games_it_follows(
