@@ -231,17 +231,6 @@ async def test_the_end_of_a_client_is_one_line_however_many_games_it_follows(
     assert line.message == f"disconnected from {server.address}"
 
 
-async def test_the_end_of_a_client_is_one_line_however_many_games_it_follows(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    with caplog.at_level(logging.INFO, "planning_poker_client"):
-        async with serving(TableServer()) as server, PokerClient(server.address) as client:
-            await client.attach(said.CODE)
-            caplog.clear()
-    (line,) = caplog.records
-    assert line.message == f"disconnected from {server.address}"
-
-
 async def test_a_failed_client_can_be_opened_again_and_goes_on() -> None:
     async def ends(stream: Stream) -> None:
         await stream.expect("hello")
