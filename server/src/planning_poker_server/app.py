@@ -20,6 +20,7 @@ from planning_poker_server.execute import ExecuteService
 from planning_poker_server.grpc_api import SERVICE, PlayService, create_server
 from planning_poker_server.health import Health
 from planning_poker_server.metrics import Metrics
+from planning_poker_server.reads import ReadService
 from planning_poker_server.rooms import Rooms
 from planning_poker_server.settings import ServerSettings, Settings
 
@@ -42,6 +43,7 @@ class RunningServer:
         rooms: Rooms,
         play: PlayService,
         execute: ExecuteService,
+        reads: ReadService,
         health: Health,
         server: grpc.aio.Server,
         metrics: Metrics,
@@ -53,6 +55,7 @@ class RunningServer:
         self._rooms = rooms
         self._play = play
         self._execute = execute
+        self._reads = reads
         self._health = health
         self._server = server
         self._stopping: asyncio.Task[None] | None = None
@@ -82,6 +85,7 @@ class RunningServer:
         order = Random()  # noqa: S311, it spreads load and hides nothing
         saying_goodbye = asyncio.create_task(self._play.drain(grace / 2, order))
         self._execute.drain()
+        self._reads.drain()
         await self._server.stop(grace)
         await saying_goodbye
         await self._rooms.close(max(_AT_LEAST_S, until - time.monotonic()))
@@ -124,7 +128,8 @@ async def start_server(settings: Settings, clock: Clock | None = None) -> Runnin
     )
     execute = ExecuteService(rooms, settings.server, settings.stream, clock)
     health = Health(["", SERVICE])
-    server = create_server(play, execute, health, settings.server, settings.stream)
+    reads = ReadService(rooms, log, settings.server, settings.stream, clock)
+    server = create_server(play, execute, reads, health, settings.server, settings.stream)
     try:
         port = _bind(server, metrics, settings.server)
     except AddressInUse:
@@ -136,7 +141,9 @@ async def start_server(settings: Settings, clock: Clock | None = None) -> Runnin
     # 0.2 s with thousands of streams.
     gc.collect()
     gc.freeze()
-    running = RunningServer(settings, port, log, rooms, play, execute, health, server, metrics)
+    running = RunningServer(
+        settings, port, log, rooms, play, execute, reads, health, server, metrics
+    )
     logger.info("serving on {}", running.address)
     return running
 
