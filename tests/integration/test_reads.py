@@ -222,6 +222,18 @@ async def test_more_reads_than_there_may_be_are_told_to_come_again(host: Host) -
     assert any(isinstance(outcome, pb.Game) for outcome in outcomes)
 
 
+async def test_reading_what_is_long_ago_in_a_long_game_costs_more_than_a_look(host: Host) -> None:
+    await host.start()
+    stream = await host.stream()
+    ada = await stream.create()
+    read = await reader(host)
+    for _ in range(80):
+        await read.game(ada.game_id, version=2)
+    refused = [await read.refused(ada.game_id, version=50_000) for _ in range(2)]
+    assert [each.reason for each in refused] == ["VERSION_NOT_THERE", "TOO_MANY_COMMANDS"]
+    assert refused[1].retry_ms > 0
+
+
 async def test_who_reads_nothing_of_a_history_is_cut_off(host: Host) -> None:
     await host.start(
         stream={"stall_ms": 1_000, "command_burst": 5_000, "commands_per_second": 5_000.0}

@@ -32,6 +32,10 @@ from planning_poker_server.settings import ServerSettings, StreamSettings
 
 Asked = TypeVar("Asked", bound=Message)
 _YIELD_S: Final = 0.005
+_RUN: Final = 500
+"""Events in a message, at most."""
+# A thousand events take some milliseconds to read and fold.
+_EVENTS_PER_TOKEN: Final = 500
 
 
 class Refused(Exception):
@@ -73,6 +77,8 @@ class ReadService:
         async with self._read(context):
             request = _parsed(pb.GetGameRequest, message)
             room = await self._room(request.game_id, request.access, context)
+            if request.HasField("version"):
+                self._charge(context, request.version)
             return wire.game_response(await self._game(room, request))
 
     async def read_history(self, message: bytes, context: Context) -> None:
@@ -86,6 +92,7 @@ class ReadService:
             through = room.head
             if request.HasField("through_version"):
                 through = min(through, request.through_version)
+            self._charge(context, through - after)
             async for run in self._runs(room.game_id, after, through):
                 batch = pb.EventBatch(
                     game_id=room.game_id, first_version=run[0].version, attempt=1, replay=True
@@ -118,13 +125,18 @@ class ReadService:
     def _not_admitted(self, peer: str) -> pb.Refusal | None:
         if self._draining:
             return draining()
-        wait_ms = self._buckets.take(f"{NOBODY}|{peer}", self._clock.now_ms())
+        wait_ms = self._buckets.take(_caller(peer), self._clock.now_ms())
         if wait_ms:
             return too_fast(wait_ms)
         if self._reading >= self._max_reads:
             message = "The server has as many reads under way as it takes: try again in a moment."
             return refuse(pb.REASON_TOO_MANY_CONNECTIONS, message, retry_ms=1_000)
         return None
+
+    def _charge(self, context: Context, events: int) -> None:
+        """What goes through many events costs more than one look at the head."""
+        tokens = max(0, events) // _EVENTS_PER_TOKEN
+        self._buckets.charge(_caller(address_of(context)), tokens)
 
     async def _room(self, name: str, access: pb.ReadAccess, context: Context) -> Room:
         found = await self._rooms.readable(NOBODY, address_of(context), name, access)
@@ -188,7 +200,8 @@ class ReadService:
                 return
 
 
-_RUN: Final = 500
+def _caller(peer: str) -> str:
+    return f"{NOBODY}|{peer}"
 
 
 def _parsed(kind: type[Asked], message: bytes) -> Asked:
