@@ -68,7 +68,8 @@ def _commit() -> str:
 
 
 def write(results: report.Results, folder: Path) -> None:
-    """RESULTS.md and RESULTS.svg."""
+    """RESULTS.md and RESULTS.svg, in a folder that is made where it is not there."""
+    folder.mkdir(parents=True, exist_ok=True)
     drawn = plot.charts(results)
     if drawn:
         (folder / "RESULTS.svg").write_text(plot.svg(drawn), encoding="utf-8")

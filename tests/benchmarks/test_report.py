@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from benchmarks import plot
+from benchmarks.__main__ import write
 from benchmarks.load.counts import percentile
 from benchmarks.machine import Unsuitable, file_system
 from benchmarks.measure import TINY, Window, figure
@@ -124,3 +125,9 @@ def test_a_folder_in_memory_is_no_disk() -> None:
         pytest.skip("no file system in memory here")
     with pytest.raises(Unsuitable, match="in memory"):
         file_system(IN_MEMORY)
+
+
+def test_minutes_of_measuring_are_not_lost_for_want_of_a_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "not" / "there"
+    write(whole(), folder)
+    assert {path.name for path in folder.iterdir()} == {"RESULTS.md", "RESULTS.svg"}

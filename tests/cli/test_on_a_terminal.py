@@ -17,6 +17,7 @@ import pyte
 import pytest
 
 from planning_poker_client import Game, PokerClient
+from planning_poker_simulator import FaultProxy
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Start
@@ -202,6 +203,25 @@ async def test_a_person_sees_the_table_types_and_sees_only_the_own_card(
     assert await bob.end() == 0
     assert is_given_back(bob.raw)
     await ada.wait_for(lambda view: view.player("Bob") is None)
+
+
+async def test_an_answer_to_the_order_before_is_not_shown_for_the_one_that_waits(
+    terminal: Open, game: tuple[str, Game]
+) -> None:
+    address, ada = game
+    async with FaultProxy(address) as line:
+        bob = await terminal("join", ada.join_code, "--name", "Bob", "--server", line.address)
+        await bob.until(lambda text: "Waiting for a story" in text)
+        await ada.start_story("Login page")
+        await bob.until(lambda text: "Cards for" in text)
+        bob.type("8\r")
+        await bob.until(lambda text: "Your card is 8" in text)
+        line.black_hole()
+        bob.type("5\r")
+        await bob.until(lambda text: "▚ 5 ▚" in text and "has not answered yet" in text)
+        assert "Your card is" not in bob.text
+        line.restore()
+        await bob.until(lambda text: "Your card is 5" in text)
 
 
 @pytest.mark.parametrize("keys", ["\x03", "\x04"])

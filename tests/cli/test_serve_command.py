@@ -104,11 +104,20 @@ async def test_a_bad_configuration_names_every_bad_key_and_ends_with_2(start: "S
 async def test_a_port_in_use_is_one_sentence_and_exit_code_1(start: "Start") -> None:
     _, address = await serving(start)
     port = address.rpartition(":")[2]
-    second = await start("serve", "--port", port, "--environment", "production")
+    second = await start("serve", "--port", port, "--database", "memory:")
     assert await second.end() == 1
     sentence = (await second.errors()).splitlines()[-1]
     assert sentence.startswith("The server cannot start: ")
     assert address in sentence
+
+
+async def test_a_database_in_use_is_one_sentence_and_exit_code_1(start: "Start") -> None:
+    await serving(start)
+    second = await start("serve", "--port", "0")
+    assert await second.end() == 1
+    sentence = (await second.errors()).splitlines()[-1]
+    assert sentence.startswith("The server cannot start: ")
+    assert sentence.endswith("cannot be used: another server uses it")
 
 
 @pytest.mark.parametrize("kind", ["folder", "text", "newer", "forbidden"])

@@ -14,6 +14,7 @@ from planning_poker_client import (
     ClientClosed,
     ClientOptions,
     Connected,
+    Connecting,
     ConnectionFailed,
     ConnectionLost,
     Disconnected,
@@ -21,6 +22,7 @@ from planning_poker_client import (
     OutcomeUnknown,
     PokerClient,
 )
+from planning_poker_client.notices import Notice, Settled
 from tests.client import said
 from tests.client.fake_server import Stream, serving
 from tests.client.table_server import TableServer
@@ -182,13 +184,14 @@ async def test_a_connection_that_is_lost_for_good_says_so_everywhere(
             changes = game.changes()
             with pytest.raises(OutcomeUnknown):
                 await game.start_round()
-            assert client.state == Failed("The server is going away.")
+            assert client.state == Failed("The server is going away.", retryable=False)
             with pytest.raises(ConnectionLost, match="going away"):
                 await anext(changes)
             with pytest.raises(ConnectionLost, match="going away"):
                 await anext(game.changes())
-            with pytest.raises(ConnectionLost, match="going away"):
+            with pytest.raises(ConnectionLost, match="going away") as lost:
                 await game.end()
+            assert not lost.value.retryable
             assert game.view.version == 2
     assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
         "connection given up: The server is going away."
@@ -215,6 +218,17 @@ async def test_each_loss_is_one_warning_and_each_return_one_line(
     said_so = [record.message.split(",")[0].split(" to ")[0] for record in caplog.records]
     lost, back = "connection lost", "connected"
     assert said_so[:-2] == [back, lost, back, lost, back]
+
+
+async def test_the_end_of_a_client_is_one_line_however_many_games_it_follows(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.INFO, "planning_poker_client"):
+        async with serving(TableServer()) as server, PokerClient(server.address) as client:
+            await client.attach(said.CODE)
+            caplog.clear()
+    (line,) = caplog.records
+    assert line.message == f"disconnected from {server.address}"
 
 
 async def test_a_failed_client_can_be_opened_again_and_goes_on() -> None:
@@ -278,6 +292,22 @@ def _connections_to(port: int) -> int:
     )
 
 
+async def test_a_game_that_another_lets_go_at_the_moment_of_the_answer_is_attached_again() -> None:
+    async with serving(TableServer()) as server, PokerClient(server.address) as client:
+        first = await client.attach(said.CODE)
+        transport = client._exchange._transport
+        tell = transport._tell
+
+        def let_go_behind_the_answer(notice: Notice) -> None:
+            tell(notice)
+            if isinstance(notice, Settled):
+                client._exchange.unfollow(first)
+
+        transport._tell = let_go_behind_the_answer
+        second = await client.attach(said.CODE)
+        assert client._exchange.follows(second.game_id)
+
+
 async def test_closing_ends_whoever_waits() -> None:
     async with serving(TableServer()) as server:
         async with PokerClient(server.address) as client:
@@ -307,6 +337,54 @@ async def test_closing_does_not_wait_for_a_server_that_does_not_answer() -> None
             started = asyncio.get_running_loop().time()
         assert asyncio.get_running_loop().time() - started < 1
         stuck.set()
+
+
+async def test_closing_that_is_cut_short_leaves_nothing_behind_and_nobody_waiting() -> None:
+    stuck = asyncio.Event()
+
+    async def never_ends(stream: Stream) -> None:
+        await stream.expect("hello")
+        await stream.say(said.welcome())
+        await stream.expect("command")
+        await stuck.wait()
+
+    async with serving(never_ends) as server:
+        client = PokerClient(server.address, options=ClientOptions(close_timeout=60.0))
+        await client.open()
+        creating = asyncio.create_task(client.create_game("Sprint 12"))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(client.close(), 0.05)
+        assert client.state == Disconnected()
+        with pytest.raises(OutcomeUnknown):
+            await asyncio.wait_for(creating, 5)
+        stuck.set()
+
+
+async def test_a_client_that_is_open_cannot_be_opened_and_goes_on() -> None:
+    async with serving(TableServer()) as server:
+        client = PokerClient(server.address)
+        async with asyncio.timeout(5):
+            opened = await asyncio.gather(client.open(), client.open(), return_exceptions=True)
+        assert [type(each) for each in opened] == [type(None), RuntimeError]
+        with pytest.raises(RuntimeError, match="already"):
+            await client.open()
+        await client.create_game("Sprint 12", player="Ada")
+        await client.close()
+
+
+async def test_closing_ends_the_opening_of_a_client() -> None:
+    async def says_nothing(stream: Stream) -> None:
+        await stream.until_closed()
+
+    async with serving(says_nothing) as server:
+        client = PokerClient(server.address)
+        opening = asyncio.create_task(client.open())
+        async for state in client.states():
+            if state == Connecting():
+                break
+        await client.close()
+        with pytest.raises(ClientClosed):
+            await asyncio.wait_for(opening, 5)
 
 
 async def test_a_client_that_was_never_opened_says_what_to_do() -> None:

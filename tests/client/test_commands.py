@@ -222,6 +222,14 @@ async def test_a_story_can_be_estimated_without_a_round() -> None:
     assert game.sent[0].accept_estimate == pb.AcceptEstimate(story_id="s1", value="8")
 
 
+async def test_the_estimate_of_a_round_without_a_story_needs_to_name_one() -> None:
+    game = Recorder(said.round_started(4, "r1"))
+    with pytest.raises(NoRound, match="give a story_id"):
+        await game.accept("8")
+    await game.accept("8", story_id="s1")
+    assert game.sent[0].accept_estimate == pb.AcceptEstimate(story_id="s1", value="8")
+
+
 async def test_starting_a_story_adds_it_and_opens_its_round() -> None:
     game = Recorder()
     await game.start_story("Login", key="PP-1", request_id="hook", expected_version=3)
@@ -230,6 +238,11 @@ async def test_starting_a_story_adds_it_and_opens_its_round() -> None:
     assert start.start_round.story_id == "s8"
     assert [options.get("request_id") for options in game.options] == ["hook", "hook/round"]
     assert [options.get("expected_version") for options in game.options] == [3, None]
+
+
+async def test_a_card_that_is_a_number_is_refused_with_what_to_write_instead() -> None:
+    with pytest.raises(TypeError, match=r"vote\('8'\), not 8"):
+        await Recorder(*ROUND).vote(8)  # type: ignore[arg-type]
 
 
 async def test_a_role_that_is_none_is_refused_at_once() -> None:

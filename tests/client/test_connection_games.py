@@ -517,6 +517,21 @@ def test_a_seat_that_is_let_go_while_the_game_is_attached_stays_let_go() -> None
     assert [seat.player_id for seat in attach_written(driven).attach.seats] == ["p1"]
 
 
+def test_a_seat_that_is_asked_for_is_proven_as_given_although_it_is_held() -> None:
+    driven = Driven().connect()
+    inbox = driven.join()
+    driven.connection.attach(
+        pb.Attach(game_id=said.GAME, seats=[pb.Seat(player_id="p1", seat_secret=b"new")]),
+        "a2",
+        driven.now,
+    )
+    (seat,) = attach_written(driven).attach.seats
+    assert seat == pb.Seat(player_id="p1", seat_secret=b"new")
+    assert inbox.seats["p1"].secret == SECRET
+    driven.hear(said.attached("a2", None, "p1", head=3))
+    assert inbox.seats["p1"].secret == b"new"
+
+
 def test_attaches_of_one_game_go_one_after_the_other_and_each_with_all_seats() -> None:
     driven = Driven().connect()
     driven.attach("a1", "p1")
@@ -579,6 +594,36 @@ def test_a_seat_whose_proof_is_refused_does_not_take_the_others_with_it() -> Non
     )
     assert not driven.told(Ended)
     assert [seat.player_id for seat in attach_written(driven).attach.seats] == ["p2"]
+
+
+def test_an_attach_is_not_refused_for_a_seat_that_is_held_beside_the_one_it_asks_for() -> None:
+    driven = Driven().connect()
+    driven.join()
+    driven.connection.hold(said.GAME, "p1")
+    driven.attach("a2", "p2")
+    driven.written()
+    refusal = pb.Refusal(reason=pb.REASON_SEAT_SECRET_WRONG, player_ids=["p1"], definite=True)
+    refused = said.detached(pb.DETACH_REASON_REFUSED, STOP, correlation_id="a2", refusal=refusal)
+    driven.hear(refused)
+    request = attach_written(driven)
+    assert request.correlation_id == "a2"
+    assert [seat.player_id for seat in request.attach.seats] == ["p2"]
+    refusal.player_ids[:] = ["p2"]
+    driven.hear(said.detached(pb.DETACH_REASON_REFUSED, STOP, correlation_id="a2", refusal=refusal))
+    assert isinstance(driven.outcomes()["a2"], CommandRefused)
+
+
+def test_the_refusal_of_an_attach_that_was_given_up_concerns_nobody() -> None:
+    driven = Driven().connect()
+    inbox = driven.join()
+    driven.attach("a2", "p1")
+    driven.written()
+    driven.connection.forget("a2", driven.now)
+    refusal = pb.Refusal(reason=pb.REASON_SEAT_SECRET_WRONG, player_ids=["p1"], definite=True)
+    driven.hear(said.detached(pb.DETACH_REASON_REFUSED, STOP, correlation_id="a2", refusal=refusal))
+    assert not driven.notices
+    assert driven.connection.games == {said.GAME: inbox}
+    assert set(inbox.seats) == {"p1"}
 
 
 # Letting go
@@ -702,6 +747,25 @@ def test_critical_events_are_acknowledged_at_once(critical: pb.GameEvent) -> Non
     driven.join()
     driven.hear(said.batch(critical))
     assert acks(driven) == [4]
+
+
+@pytest.mark.parametrize("answer", ["detached", "refused"])
+def test_what_a_refused_attach_would_have_acknowledged_is_acknowledged_all_the_same(
+    answer: str,
+) -> None:
+    driven = Driven().connect()
+    driven.join()
+    driven.hear(said.batch(said.joined(4)))
+    driven.attach("a2", "p2")
+    assert driven.payloads() == ["attach"]
+    refusal = pb.Refusal(reason=pb.REASON_SEAT_SECRET_WRONG, player_ids=["p2"], definite=True)
+    driven.hear(
+        said.detached(pb.DETACH_REASON_REFUSED, STOP, correlation_id="a2", refusal=refusal)
+        if answer == "detached"
+        else said.refused("a2", refusal)
+    )
+    (message,) = driven.written()
+    assert message.ack == pb.Ack(game_id=said.GAME, version=4)
 
 
 def test_what_is_sent_again_is_acknowledged_again() -> None:

@@ -103,7 +103,7 @@ def test_a_refused_token_is_not_tried_again() -> None:
     driven.connection.open(driven.now)
     driven.connection.opened(driven.now)
     driven.lose(Loss("The token is not accepted.", retryable=False))
-    assert driven.state() == Failed("The token is not accepted.")
+    assert driven.state() == Failed("The token is not accepted.", retryable=False)
 
 
 def test_a_stream_that_is_not_welcomed_in_time_is_hung_up() -> None:
@@ -210,7 +210,7 @@ def test_goodbye_says_whether_and_when_to_come_back() -> None:
     driven.hear(said.goodbye(pb.NEXT_STEP_STOP))
     (hangup,) = driven.told(Hangup)
     driven.lose(hangup.loss)
-    assert driven.state() == Failed("The server is going away.")
+    assert driven.state() == Failed("The server is going away.", retryable=False)
 
 
 def test_a_quiet_server_is_pinged_and_after_two_pings_without_an_answer_given_up() -> None:

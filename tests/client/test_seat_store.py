@@ -162,8 +162,13 @@ async def test_a_damaged_file_is_told_of_and_left_alone(
 
 async def test_bytes_that_are_no_text_are_a_damaged_file_too(path: Path) -> None:
     written(path, b"\xff\xfe\x00")
-    with pytest.raises(SeatStoreError, match="as text"):
+    with pytest.raises(SeatStoreError, match="damaged: restore it"):
         await FileSeatStore(path).load()
+
+
+async def test_where_nothing_can_be_read_the_error_says_why(tmp_path: Path) -> None:
+    with pytest.raises(SeatStoreError, match=r"cannot be read: Is a directory\."):
+        await FileSeatStore(tmp_path).load()
 
 
 async def test_a_file_of_another_format_is_not_overwritten(path: Path) -> None:

@@ -5,14 +5,14 @@ import gc
 import inspect
 import threading
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import Any
 
 import pytest
 
 import planning_poker_client as asynchronous
-from planning_poker_client import ClientClosed, sync
+from planning_poker_client import ClientClosed, Disconnected, sync
 from planning_poker_client.commands import GameCommands
 from planning_poker_client.facade import Steps
 from planning_poker_client.loop_thread import LoopThread
@@ -211,11 +211,12 @@ class Counting:
         self._items.extend(items)
         self._filled.set()
 
-    def __aiter__(self) -> AsyncIterator[int]:
-        return self
+    @property
+    def waits(self) -> bool:
+        return not self._items
 
     async def __anext__(self) -> int:
-        while not self._items:
+        while self.waits:
             self._filled.clear()
             await self._filled.wait()
         item = self._items.pop(0)
@@ -267,6 +268,13 @@ def test_after_the_end_of_the_thread_what_is_left_is_still_given(loop: LoopThrea
     source.push(None)
     loop.stop()
     assert list(steps) == [2]
+
+
+def test_after_the_end_of_the_thread_nothing_is_waited_for() -> None:
+    client = sync.PokerClient("localhost:1")
+    client.close()
+    assert list(client.states()) == [Disconnected()]
+    assert len(list(client.services())) == 1
 
 
 def test_an_error_over_there_ends_the_iteration_here(loop: LoopThread) -> None:

@@ -10,19 +10,7 @@ from loguru import logger
 from planning_poker_server.observability import configure_logging
 from planning_poker_server.settings import LoggingSettings
 from tests.integration.harness import Host, Lines
-from tests.integration.wiretap import Wiretap
-
-
-@pytest.fixture(autouse=True)
-def wiretap(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wiretap]:
-    """What clients were sent. Nothing is sent twice where no client was frozen or cut.
-
-    Sending again heals what was lost by a bug just as well, and so would hide it.
-    """
-    wiretap = Wiretap(monkeypatch)
-    yield wiretap
-    if request.node.get_closest_marker("redelivers") is None:
-        assert wiretap.redelivered == []
+from tests.integration.wiretap import wiretap as wiretap
 
 
 @pytest.fixture

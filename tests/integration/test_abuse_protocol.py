@@ -95,11 +95,21 @@ async def test_a_client_that_also_speaks_newer_versions_is_welcomed(host: Host) 
     assert (await (await host.client()).silent().hello(versions=[3, 2, 1])).version == 1
 
 
-async def test_a_hello_with_an_endless_name_ends_the_stream(host: Host) -> None:
+@pytest.mark.parametrize(
+    "hello",
+    [
+        pb.Hello(client_name="x" * 10_000, versions=[1]),
+        pb.Hello(instance_id="x" * 65, versions=[1]),
+        pb.Hello(versions=range(1, 18)),
+    ],
+    ids=["name", "instance id", "versions"],
+)
+async def test_a_hello_beyond_its_limits_ends_the_stream(host: Host, hello: pb.Hello) -> None:
     await host.start()
     stream = (await host.client()).silent()
-    await stream.send(hello=pb.Hello(client_name="x" * 10_000, versions=[1]))
-    assert (await ended(stream)).code == grpc.StatusCode.INVALID_ARGUMENT
+    await stream.send(hello=hello)
+    status = await ended(stream)
+    assert (status.code, status.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_VALUE")
 
 
 async def test_an_acknowledgement_of_what_was_never_sent_ends_the_stream(host: Host) -> None:

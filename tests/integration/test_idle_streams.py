@@ -46,7 +46,9 @@ async def test_an_idle_stream_lives_and_so_does_one_whose_client_pings_each_10_s
         game = await ada.create_game("Sprint 12", player="Ada")
         streams = [await client.stream() for client in (silent, eager, asking)]
         for stream in streams:
-            await stream.attach(game.game_id)
+            # Who has not even acknowledged the snapshot is given up, and not for being idle.
+            attached = await stream.attach(game.game_id)
+            await stream.ack(game.game_id, attached.head_version)
         tasks = [asyncio.create_task(leaves_connected(ada)), asyncio.create_task(pings(streams[2]))]
         ended, _ = await asyncio.wait(tasks, timeout=IDLE_S, return_when=asyncio.FIRST_COMPLETED)
         assert not ended

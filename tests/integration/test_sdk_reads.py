@@ -102,7 +102,11 @@ async def test_programs_without_an_event_loop_read_too(host: Host) -> None:
         with sync.PokerClient(host.server.address) as client:
             game = client.create_game("Sprint 12", player="Ada")
             assert client.read_game(game.game_id).display_name == "Sprint 12"
-            return [change.version for change in client.history(game.game_id)]
+            told = [change.version for change in client.history(game.game_id)]
+            cut_short = client.history(game.game_id)
+        with pytest.raises(ClientClosed, match="before all was read"):
+            next(cut_short)
+        return told
 
     assert await asyncio.to_thread(work) == [1, 2]
 

@@ -23,6 +23,7 @@ from planning_poker_client import (
     OutcomeUnknown,
     PokerClient,
     Reconnecting,
+    SeatStoreError,
     StoredSeat,
 )
 from planning_poker_simulator import FaultProxy
@@ -133,6 +134,45 @@ async def test_a_secret_is_kept_before_it_is_sent_and_no_longer_when_it_was_refu
     assert first.seat_secret == last.seat_secret == bob.seat_secret
 
 
+async def test_a_seat_that_was_taken_and_cannot_be_kept_is_not_followed_by_nobody(
+    host: Host, ada: Game
+) -> None:
+    class Full(MemorySeatStore):
+        async def save(self, seat: StoredSeat) -> None:
+            if seat.player_id:
+                raise SeatStoreError("no space left")
+            await super().save(seat)
+
+    store = Full()
+    async with client(host, seats=store) as other:
+        with pytest.raises(SeatStoreError):
+            await other.join(ada.join_code, "Bob")
+        assert not other._exchange.follows(ada.game_id)
+    # It was kept that the seat is being taken, so nothing is lost.
+    async with client(host) as after:
+        (kept,) = await store.load()
+        bob = await after.join(ada.join_code, "Bob", seat_secret=kept.seat_secret)
+        assert bob.player_id == "p2"
+
+
+async def test_taking_up_seats_that_is_cut_short_leaves_no_game_followed_by_nobody(
+    host: Host, ada: Game
+) -> None:
+    class Full(MemorySeatStore):
+        async def remove(self, seat: StoredSeat) -> None:
+            raise SeatStoreError("no space left")
+
+    store = Full()
+    async with client(host, seats=store) as before:
+        own = await before.create_game("Mine", player="Bob")
+        bob = await before.join(ada.join_code, "Bob")
+        await ada.remove_player(bob.player_id)
+    async with client(host, seats=store) as after:
+        with pytest.raises(SeatStoreError):
+            await after.rejoin()
+        assert not after._exchange.follows(own.game_id)
+
+
 async def test_a_seat_whose_answer_never_came_is_the_same_one_after_a_restart(
     host: Host, ada: Game, seats: FileSeatStore
 ) -> None:
@@ -217,6 +257,24 @@ async def test_a_seat_that_is_refused_for_now_is_kept(
         assert "is not followed" in caplog.text
         assert pending in await seats.load()
         assert len(await other.rejoin(passcode="sesame")) == 2
+
+
+async def test_a_seat_that_was_reset_while_its_client_was_away_takes_no_other_with_it(
+    host: Host, ada: Game
+) -> None:
+    host.lines.expected.add("connection lost")
+    async with (
+        FaultProxy(host.server.address) as gate,
+        PokerClient(gate.address, options=FAST) as away,
+    ):
+        bob, cy = await away.join(ada.join_code, "Bob"), await away.join(ada.join_code, "Cy")
+        gate.down()
+        await ada.reset_seat(cy.player_id, new_secret())
+        started = await ada.start_round()
+        gate.up()
+        await bob.wait_for(lambda view: view.version == started.version, PATIENCE_S)
+        await bob.vote("8")
+        assert await refused(cy.vote("8")) == "SEAT_NOT_HELD"
 
 
 async def test_a_facilitator_can_reset_a_seat_that_was_lost(host: Host, ada: Game) -> None:
@@ -341,6 +399,18 @@ async def test_a_handle_uses_the_stream_where_that_has_the_seat(
     await proven.vote("5", round_id="r1")
     with pytest.raises(NoRound, match="round_id"):
         await proven.vote("5")
+
+
+async def test_a_seat_that_is_held_here_is_not_lent_to_who_has_the_wrong_secret(
+    ada_client: PokerClient, ada: Game
+) -> None:
+    started = await ada.start_round()
+    guessed = ada_client.seat(ada.game_id, ada.player_id, new_secret())
+    assert await refused(guessed.vote("8")) == "SEAT_NOT_HELD"
+    attaching = ada_client.attach(ada.game_id, player_id=ada.player_id, seat_secret=new_secret())
+    assert await refused(attaching) == "SEAT_SECRET_WRONG"
+    assert ada.view.version == started.version
+    await ada.vote("8")
 
 
 async def test_while_the_stream_is_lost_a_handle_goes_its_own_way(

@@ -8,7 +8,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,6 +69,31 @@ def test_a_round_is_played_as_in_the_readme(client: PokerClient, ada: Game, addr
         assert votes == {"Ada": "8", "Bob": "5"}
         assert ada.seat.card == "8"
         assert "p1" in ada.presence
+        assert client.state == Connected()
+
+
+def test_a_client_that_is_open_cannot_be_entered_and_goes_on(
+    client: PokerClient, ada: Game
+) -> None:
+    with pytest.raises(RuntimeError, match="already"), client:
+        pass
+    assert ada.start_round().round_id
+
+
+def test_a_close_that_is_interrupted_still_closes(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: "Future[Any]", _timeout: float | None = None) -> Any:
+        raise KeyboardInterrupt
+
+    client = PokerClient(address)
+    client.open()
+    with monkeypatch.context() as patch:
+        patch.setattr(Future, "result", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            client.close()
+    assert client.state == Disconnected()
+    with client:
         assert client.state == Connected()
 
 

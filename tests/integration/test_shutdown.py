@@ -13,6 +13,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 import planningpoker.v1 as pb
 from planning_poker_server.app import AddressInUse, start_server
+from planning_poker_server.eventlog.port import LogError
 from tests.integration.harness import Host, settings_for
 from tests.integration.http2 import connected
 from tests.integration.raw import PATIENCE_S, Stream, envelope, new_id
@@ -183,6 +184,20 @@ async def test_a_log_that_hangs_delays_a_stop_by_the_drain_time_at_most(host: Ho
     assert again.HasField("accepted")
 
 
+async def test_a_disk_that_hangs_delays_a_stop_by_the_drain_time_at_most(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.lines.expected.add("gave up waiting for the log to close")
+    server = await host.start()
+    hangs, really_close = asyncio.Event(), host.log.close
+    monkeypatch.setattr(host.log, "close", hangs.wait)
+    begun = time.monotonic()
+    async with asyncio.timeout(PATIENCE_S):
+        await server.stop(300)
+    assert time.monotonic() - begun < 5
+    await really_close()
+
+
 async def test_stopping_twice_or_at_once_from_several_places_is_one_stop(host: Host) -> None:
     server = await host.start()
     stream = await host.stream()
@@ -209,10 +224,21 @@ async def test_a_stopped_server_leaves_its_port_and_no_task_behind(host: Host) -
 
 async def test_a_second_server_on_the_same_address_does_not_start(host: Host) -> None:
     server = await host.start()
-    settings = settings_for(host.folder, server={"port": server.port})
+    settings = settings_for(host.folder / "elsewhere", server={"port": server.port})
     with pytest.raises(AddressInUse, match="is another server running"):
         await start_server(settings)
     await (await host.stream()).create()
+
+
+async def test_a_second_server_on_the_same_database_does_not_start(host: Host) -> None:
+    """Who plays at one of them would not be told what happens at the other."""
+    server = await host.start()
+    settings = settings_for(host.folder)
+    with pytest.raises(LogError, match="another server uses it"):
+        await start_server(settings)
+    await (await host.stream()).create()
+    await server.stop()
+    await (await start_server(settings)).stop()
 
 
 async def test_a_hundred_and_more_streams_are_told_in_batches_and_all_before_the_end(
@@ -242,7 +268,9 @@ async def test_metrics_are_served_where_configured_and_no_longer_than_the_server
     with response:
         assert "planning_poker_redeliveries_total 0.0" in response.read().decode()
     with pytest.raises(AddressInUse, match=str(unused_tcp_port)):
-        await start_server(settings_for(host.folder, server={"metrics_port": unused_tcp_port}))
+        await start_server(
+            settings_for(host.folder / "elsewhere", server={"metrics_port": unused_tcp_port})
+        )
     await server.stop()
     with pytest.raises(OSError, match="refused"):
         await asyncio.to_thread(urllib.request.urlopen, url)

@@ -1,6 +1,7 @@
 """What the clients of a test were sent, whether bare or of the SDK."""
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -44,3 +45,15 @@ class Wiretap:
             case "attached":
                 name = pb.AttachOutcome.Name(envelope.attached.outcome)
                 self.attached[name.removeprefix("ATTACH_OUTCOME_")] += 1
+
+
+@pytest.fixture(autouse=True)
+def wiretap(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wiretap]:
+    """What clients were sent. Nothing is sent twice where no client was frozen or cut.
+
+    Sending again heals what was lost by a bug just as well, and so would hide it.
+    """
+    wiretap = Wiretap(monkeypatch)
+    yield wiretap
+    if request.node.get_closest_marker("redelivers") is None:
+        assert wiretap.redelivered == []

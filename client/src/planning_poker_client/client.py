@@ -29,6 +29,8 @@ from planning_poker_client.watch import Services, States
 from planning_poker_model.view import GameView
 
 _PROTOCOL_VERSIONS: Final = (1,)
+_ATTACHES: Final = 2
+"""How often a game is attached that was let go, by another, between its answer and here."""
 _GONE: Final = frozenset({DEAD, "GAME_NOT_FOUND", "GAME_ENDED"})
 """Why a seat that was kept is none any more."""
 
@@ -98,14 +100,19 @@ class PokerClient:
         await self.close()
 
     async def open(self) -> None:
-        """Connect, or connect again after the connection was given up; raises ConnectionFailed."""
+        """Connect, or connect again after the connection was given up; raises ConnectionFailed.
+
+        RuntimeError where it is open, or being opened, already.
+        """
         self._unary.closed = False
         await self._exchange.open()
 
     async def close(self) -> None:
         """Disconnect. Seats stay; commands without an answer raise OutcomeUnknown."""
-        await self._unary.close()
-        await self._exchange.close()
+        try:
+            await self._unary.close()
+        finally:
+            await self._exchange.close()
 
     @property
     def state(self) -> ConnectionState:
@@ -173,11 +180,12 @@ class PokerClient:
         attach = pb.Attach(game_id=game, passcode=passcode)
         if player_id:
             attach.seats.append(pb.Seat(player_id=player_id, seat_secret=seat_secret))
-        receipt = await self._exchange.attach(attach, timeout)
-        inbox = self._exchange.inbox(receipt.game_id)
-        if inbox is None or (player_id and player_id not in inbox.seats):
-            raise GameDetached("The game was detached at once.", "LOST", retryable=True)
-        return Game(self._exchange, inbox, player_id, seat_secret)
+        for _ in range(_ATTACHES):
+            receipt = await self._exchange.attach(attach, timeout)
+            inbox = self._exchange.inbox(receipt.game_id)
+            if inbox is not None and (not player_id or player_id in inbox.seats):
+                return Game(self._exchange, inbox, player_id, seat_secret)
+        raise GameDetached("The game was detached at once.", "LOST", retryable=True)
 
     async def rejoin(self, game: str = "", *, passcode: str = "") -> Sequence[Game]:
         """Follow all games again in which the store has seats, or one: after a restart.
@@ -187,8 +195,17 @@ class PokerClient:
         the store; one that the server refuses for another reason (such as the
         passcode that a seat being taken needs) is left out, with a warning.
         """
-        games = [await self._return_to(seat, passcode) for seat in await self._keeper.seats(game)]
-        return [each for each in games if each is not None]
+        games: list[Game] = []
+        try:
+            for seat in await self._keeper.seats(game):
+                found = await self._return_to(seat, passcode)
+                if found is not None:
+                    games.append(found)
+        except BaseException:
+            for each in games:  # which nobody would ever hold
+                await each.detach()
+            raise
+        return games
 
     # Seats without a stream
 

@@ -76,7 +76,13 @@ class GameCommands(ABC):
     async def vote(
         self, card: str, *, comment: str = "", round_id: str = "", **options: Unpack[CallOptions]
     ) -> Receipt:
-        """Put a card face down; any number of times until the reveal."""
+        """Put a card face down; any number of times until the reveal.
+
+        A card is its label: TypeError for a number.
+        """
+        if not isinstance(card, str):
+            message = f"a card is named by its label, as in vote({str(card)!r}), not {card!r}"
+            raise TypeError(message)
         vote = pb.SubmitVote(round_id=self._round_id(round_id), card=card, comment=comment)
         return await self._send(pb.Command(submit_vote=vote), options)
 
@@ -126,8 +132,8 @@ class GameCommands(ABC):
             accept.story_id = story_id or round_.story_id
             if accept.story_id == round_.story_id:
                 accept.round_id = round_.round_id
-        elif not story_id:
-            raise NoRound("There is no round whose story could be meant: give a story_id.")
+        if not accept.story_id:
+            raise NoRound("There is no round of a story that could be meant: give a story_id.")
         return await self._send(pb.Command(accept_estimate=accept), options)
 
     # Stories

@@ -164,7 +164,7 @@ class Connection:
 
     def _add(self, request: Request) -> bool:
         if isinstance(self.state, Failed):
-            raise ConnectionLost(self.state.reason, retryable=True)
+            raise ConnectionLost(self.state.reason, retryable=self.state.retryable)
         if isinstance(self.state, Disconnected):
             raise ClientClosed("The client is not open: use it inside `async with`.")
         return self._requests.add(request)
@@ -339,6 +339,7 @@ class Connection:
             return self._games.resume(request.game, now, "the server refused it")
         error = refusal_of(request.correlation_id, refusal)
         undone = self._games.failed(request, error)
+        self._games.refused(request, now)
         self._games.tidy(request.attached)
         return (*undone, Settled(request.correlation_id, error))
 

@@ -95,7 +95,6 @@ class Exchange:
         self._service = self._connection.service
         self._services: WeakSet[Services] = WeakSet()
         self._deliveries = Deliveries(self._reports, self._no_reports, options.report_timeout)
-        self._opening: asyncio.Future[ConnectionProblem | None] | None = None
 
     @property
     def state(self) -> ConnectionState:
@@ -104,8 +103,11 @@ class Exchange:
     @property
     def problem(self) -> ConnectionProblem | None:
         """Why there is no connection and none is on its way; None while there is."""
-        state = self._connection.state
-        return ConnectionLost(state.reason, retryable=True) if isinstance(state, Failed) else None
+        match self._connection.state:
+            case Failed(reason, retryable):
+                return ConnectionLost(reason, retryable=retryable)
+            case _:
+                return None
 
     @property
     def principal(self) -> str | None:
@@ -130,18 +132,22 @@ class Exchange:
         return services
 
     async def open(self) -> None:
-        """Return once connected; raises ConnectionFailed."""
-        self._opening = asyncio.get_running_loop().create_future()
-        self._tell_all(self._connection.open(self._transport.now()))
-        self._transport.start()
+        """Return once connected; raises ConnectionFailed, or RuntimeError where it is open."""
+        if not isinstance(self.state, Disconnected | Failed):
+            raise RuntimeError("the client is open already: close() it first")
+        self._start()
         try:
-            error = await self._opening
+            await self._connected()
+        except ConnectionFailed:
+            await self._transport.close()
+            raise
         except asyncio.CancelledError:
             await self.close()
             raise
-        if error is not None:
-            await self._transport.close()
-            raise error
+
+    def _start(self) -> None:
+        self._tell_all(self._connection.open(self._transport.now()))
+        self._transport.start()
 
     async def reconnect(self) -> None:
         """Try at once, if there is no connection; return once connected, within `connect_timeout`.
@@ -149,13 +155,11 @@ class Exchange:
         Raises ConnectionFailed otherwise, while trying goes on unless it was
         given up; ClientClosed where the client is not open.
         """
-        now = self._transport.now()
         match self.state:
             case Failed():
-                self._tell_all(self._connection.open(now))
-                self._transport.start()
+                self._start()
             case Reconnecting() | Connecting():
-                self._connection.hurry(now)
+                self._connection.hurry(self._transport.now())
                 self._transport.hurry()
         try:
             async with asyncio.timeout(self.options.connect_timeout):
@@ -170,16 +174,18 @@ class Exchange:
             match state:
                 case Connected():
                     return
-                case Failed(reason):
-                    raise ConnectionFailed(reason, retryable=True)
+                case Failed(reason, retryable):
+                    raise ConnectionFailed(reason, retryable=retryable)
                 case Disconnected():
                     raise ClientClosed("The client is not open: use it inside `async with`.")
 
     async def close(self) -> None:
         """End everything; who still waits for something gets ClientClosed or OutcomeUnknown."""
-        await self._transport.close()
-        self._tell_all(self._connection.close(self._transport.now()))
-        self._followers.clear()
+        try:
+            await self._transport.close()
+        finally:
+            self._tell_all(self._connection.close(self._transport.now()))
+            self._followers.clear()
 
     # Requests
 
@@ -266,6 +272,11 @@ class Exchange:
         closed = isinstance(self.state, Disconnected)
         return ClientClosed("The client is closed.") if closed else self.problem
 
+    def tidy(self, game_id: str) -> None:
+        """Follow a game no longer that nobody follows after all."""
+        self._connection.tidy(game_id)
+        self._transport.poke()
+
     # What happened
 
     def _tell_all(self, notices: Sequence[Notice]) -> None:
@@ -295,8 +306,8 @@ class Exchange:
                 logs.resuming(game_id, reason)
             case ServiceTold():
                 logs.service_changed(self._target, self._service, self.service)
-            case StateChanged(state, error):
-                self._became(state, error)
+            case StateChanged(state):
+                self._became(state)
         if isinstance(notice, ServiceTold | StateChanged | Ended):
             self._look_at_service()
 
@@ -308,13 +319,11 @@ class Exchange:
         if self.inbox(game_id) is None:
             self._followers.pop(game_id, None)
 
-    def _became(self, state: ConnectionState, error: ConnectionProblem | None) -> None:
+    def _became(self, state: ConnectionState) -> None:
         logs.state_changed(self._target, self._told, state)
         self._told = state
         for states in tuple(self._states):
             states.push(state, last=isinstance(state, Disconnected))
-        if isinstance(state, Connected | Failed):
-            self._opened(error)
 
     def _look_at_service(self) -> None:
         """Tell who watches it whether something works that did not, or the other way round."""
@@ -323,10 +332,6 @@ class Exchange:
         if self._service != before or closed:
             for services in tuple(self._services):
                 services.push(self._service, last=closed)
-
-    def _opened(self, error: ConnectionProblem | None) -> None:
-        if self._opening is not None and not self._opening.done():
-            self._opening.set_result(error)
 
 
 def _id(request_id: str | None, scope: Sequence[str]) -> str:

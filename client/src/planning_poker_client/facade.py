@@ -1,9 +1,9 @@
 """Makes blocking methods of asynchronous ones, with the same types and no logic of their own."""
 
 import functools
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar
 
 from planning_poker_client.errors import ClientClosed
 from planning_poker_client.loop_thread import LoopThread, result_of
@@ -14,6 +14,7 @@ B = TypeVar("B")
 R = TypeVar("R")
 T = TypeVar("T")
 A_co = TypeVar("A_co", covariant=True)
+T_co = TypeVar("T_co", covariant=True)
 
 
 class Facade(Generic[A_co]):
@@ -80,13 +81,24 @@ def made_like(
     return decorate
 
 
+class Source(Protocol[T_co]):
+    """What is iterated over there, by one consumer."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether the next step waits for more to come."""
+        ...
+
+    async def __anext__(self) -> T_co: ...
+
+
 class Steps(Generic[T]):
     """What an asynchronous iterator gives, for a plain `for`; for one consumer at a time.
 
     Interrupted, it loses nothing: the step that was waited for is the next one.
     """
 
-    def __init__(self, loop: LoopThread, it: AsyncIterator[T]) -> None:
+    def __init__(self, loop: LoopThread, it: Source[T]) -> None:
         self._loop = loop
         self._it = it
         self._next: Future[tuple[T] | None] | None = None
@@ -100,25 +112,34 @@ class Steps(Generic[T]):
                 self._next = self._loop.submit(self._step)
             step = result_of(self._next)
         except ClientClosed:
-            # The end of a client ends what it gave, behind what is left of it.
-            step = _at_once(self._step())
+            step = self._left()
         self._next = None
         if step is None:
             raise StopIteration
         return step[0]
 
+    def _left(self) -> tuple[T] | None:
+        """The end of a client ends what it gave, behind what is left of it."""
+        return None if self._it.waits else _at_once(self._step())
+
     async def _step(self) -> tuple[T] | None:
         try:
-            return (await anext(self._it),)
+            return (await self._it.__anext__(),)
         except StopAsyncIteration:
             return None
 
 
+class Reading(Steps[T]):
+    """Likewise, for what has an end of its own: a client that is closed before is an error."""
+
+    def _left(self) -> tuple[T] | None:
+        raise ClientClosed("The client was closed before all was read.")
+
+
 def _at_once(step: Coroutine[Any, Any, tuple[T] | None]) -> tuple[T] | None:
-    """What a step gives that need not wait; None if it would."""
+    """What a step gives that need not wait, where there is no loop to run it."""
     try:
         step.send(None)
     except StopIteration as done:
         return done.value  # type: ignore[no-any-return]
-    step.close()
-    return None
+    raise AssertionError("a step waited that was not to")

@@ -1,5 +1,7 @@
 """A seat that need not follow its game: commands by the way there is."""
 
+from hmac import compare_digest
+
 import planningpoker.v1 as pb
 from planning_poker_client.changes import Receipt
 from planning_poker_client.commands import GameCommands
@@ -23,7 +25,7 @@ class Ways:
 
     async def send(self, command: pb.Command, seat_secret: bytes, options: CallOptions) -> Receipt:
         """By the stream, if it is open and has the seat; else by Execute. Raises PokerError."""
-        if self._is_on_stream(command):
+        if self._is_on_stream(command, seat_secret):
             return await self._exchange.call(command, options)
         return await self.execute(command, seat_secret, options)
 
@@ -37,10 +39,17 @@ class Ways:
         id_ = id_of(command, options.get("request_id"))
         return await self._unary.execute(command, id_, seat_secret, options.get("timeout"))
 
-    def _is_on_stream(self, command: pb.Command) -> bool:
+    def _is_on_stream(self, command: pb.Command, seat_secret: bytes) -> bool:
         inbox = self.followed(command.game_id)
-        held = inbox is not None and (not command.player_id or command.player_id in inbox.seats)
-        return held and isinstance(self._exchange.state, Connected)
+        if inbox is None or not isinstance(self._exchange.state, Connected):
+            return False
+        if not command.player_id:
+            return True
+        held = inbox.seats.get(command.player_id)
+        if held is None:
+            return False
+        # The stream asks for no proof any more, so it must not stand for one that is wrong.
+        return not seat_secret or compare_digest(held.secret, seat_secret)
 
 
 class SeatHandle(GameCommands):

@@ -1,6 +1,6 @@
 """One game as this client follows it: events applied once and in order, and acknowledged. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 import planningpoker.v1 as pb
@@ -160,11 +160,14 @@ class Inbox:
         version = min(self.view.version, self._sent_through)
         return pb.Ack(game_id=self.view.game_id, version=version)
 
-    def resume(self) -> pb.Attach:
+    def resume(self, asked: Iterable[pb.Seat] = ()) -> pb.Attach:
         """The request that goes on from the view's version, with all seats held here.
 
-        It acknowledges that version, too.
+        What is `asked` for is proven as given, even where the seat is held with
+        another proof. The version is acknowledged by it, too.
         """
+        proofs = {player_id: seat.secret for player_id, seat in self.seats.items()}
+        proofs |= {seat.player_id: seat.seat_secret for seat in asked}
         self.ack_due = None
         self._unacknowledged = 0
         # Without the cause of the event at its version, the view is not proven to be of this log.
@@ -175,8 +178,8 @@ class Inbox:
             after_correlation_id=self._last_correlation_id,
             passcode="" if self.seats else self.passcode,  # checking one is costly
             seats=[
-                pb.Seat(player_id=player_id, seat_secret=seat.secret)
-                for player_id, seat in self.seats.items()
+                pb.Seat(player_id=player_id, seat_secret=secret)
+                for player_id, secret in proofs.items()
             ],
         )
 

@@ -107,7 +107,7 @@ class Link:
         return min(self._options.backoff_first * 2.0**doublings, self._options.backoff_longest)
 
     def _give_up(self, error: ConnectionProblem) -> StateChanged:
-        return self._become(Signal.GIVE_UP, Failed(str(error)), error)
+        return self._become(Signal.GIVE_UP, Failed(str(error), error.retryable), error)
 
     def _become(
         self, signal: Signal, following: ConnectionState, error: ConnectionProblem | None = None

@@ -3,7 +3,12 @@
 import logging
 from typing import Final
 
-from planning_poker_client.errors import CommandRefused, PokerError
+from planning_poker_client.errors import (
+    ClientClosed,
+    CommandRefused,
+    ConnectionProblem,
+    PokerError,
+)
 from planning_poker_client.service import Available, Degraded, ServiceState, Unavailable
 from planning_poker_client.states import (
     Connected,
@@ -48,8 +53,9 @@ def resuming(game_id: str, reason: str) -> None:
 
 
 def ended(game_id: str, error: PokerError) -> None:
-    """Nothing more comes of a game."""
-    LOG.info("game %s is followed no longer: %s", game_id, error)
+    """Nothing more comes of a game; where that is so of all, the connection's line says it."""
+    if not isinstance(error, ClientClosed | ConnectionProblem):
+        LOG.info("game %s is followed no longer: %s", game_id, error)
 
 
 def kept_in_vain(game_id: str, error: PokerError) -> None:

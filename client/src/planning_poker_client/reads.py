@@ -116,5 +116,10 @@ class History:
     def __aiter__(self) -> Self:
         return self
 
+    @property
+    def waits(self) -> bool:
+        """Whether the next step waits for more to come: it may, until the end."""
+        return True
+
     async def __anext__(self) -> Change:
         return await anext(self._events)

@@ -130,8 +130,11 @@ class FileSeatStore:
             text = self._path.read_text(encoding="utf-8")
         except FileNotFoundError:
             return {}
-        except (OSError, UnicodeDecodeError) as error:
-            raise SeatStoreError(f"{self._path} cannot be read as text.") from error
+        except OSError as error:
+            message = f"{self._path} cannot be read: {error.strerror or error}."
+            raise SeatStoreError(message) from error
+        except UnicodeDecodeError:
+            raise SeatStoreError(_damaged(self._path)) from None  # which would show what it holds
         return {seat.key: seat for seat in _decoded(text, self._path)}
 
     def _write(self, seats: Iterable[StoredSeat]) -> None:
@@ -162,7 +165,7 @@ def _encoded(seats: Iterable[StoredSeat]) -> str:
 
 def _decoded(text: str, path: Path) -> list[StoredSeat]:
     # Neither the text nor what is wrong with it may be told: it holds secrets.
-    problem = f"{path} holds no seats, or is damaged: restore it, or move it away to begin anew."
+    problem = _damaged(path)
     try:
         stored = json.loads(text)
         if stored["format"] != _FORMAT:
@@ -177,6 +180,10 @@ def _decoded(text: str, path: Path) -> list[StoredSeat]:
     if not all(_is_whole(seat) for seat in seats):
         raise SeatStoreError(problem)
     return seats
+
+
+def _damaged(path: Path) -> str:
+    return f"{path} holds no seats, or is damaged: restore it, or move it away to begin anew."
 
 
 def _is_whole(seat: StoredSeat) -> bool:

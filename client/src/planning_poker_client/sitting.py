@@ -57,7 +57,7 @@ class Sitting:
             seat.join.attach = same or not self._exchange.follows(game)
             return await self._call(seat, options)
 
-        return await self._keeper.take(_seat_in(game, name, options), send)
+        return await self._take(_seat_in(game, name, options), send)
 
     async def execute_create(self, name: str, options: CreateOptions) -> tuple[Receipt, bytes]:
         """Create a game without a stream; the secret of the seat in it, if any."""
@@ -85,8 +85,24 @@ class Sitting:
             raise ValueError(message)
         game_id = game_id_for(principal or "", id_)
         seat = wanted(command, id_, game_id, options.get("seat_secret"))
-        taken = await self._keeper.take(seat, send)
+        taken = await self._take(seat, send)
         return taken.receipt, taken.seat.seat_secret
+
+    async def _take(self, seat: Wanted, send: Send) -> Taken:
+        """Take a seat; what is cut short, or cannot be kept, leaves no game that is followed."""
+        followed: list[str] = []
+
+        async def noted(seat: Wanted) -> tuple[Receipt, str]:
+            receipt, code = await send(seat)
+            followed.append(receipt.game_id)
+            return receipt, code
+
+        try:
+            return await self._keeper.take(seat, noted)
+        except BaseException:
+            for game_id in followed:
+                self._exchange.tidy(game_id)
+            raise
 
     async def _call(
         self, seat: Wanted, options: CreateOptions | JoinOptions

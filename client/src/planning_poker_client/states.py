@@ -40,6 +40,8 @@ class Failed:
 
     reason: str
     """Why: a sentence for a person."""
+    retryable: bool = True
+    """Whether trying again, by `reconnect()`, may help without anybody's doing."""
 
 
 ConnectionState: TypeAlias = Disconnected | Connecting | Connected | Reconnecting | Failed

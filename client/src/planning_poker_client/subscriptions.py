@@ -106,11 +106,8 @@ class Subscriptions:
         if inbox is None:
             request.sent_as = asked
         else:
-            request.sent_as = inbox.resume()
+            request.sent_as = inbox.resume(asked.seats)
             request.sent_as.passcode = asked.passcode or request.sent_as.passcode
-            request.sent_as.seats.extend(
-                seat for seat in asked.seats if seat.player_id not in inbox.seats
-            )
         return request.sent_as
 
     def acks(self, now: float) -> Iterator[pb.Ack]:
@@ -230,6 +227,12 @@ class Subscriptions:
         )
         return (Settled(request.correlation_id, receipt),)
 
+    def refused(self, request: Request, now: float) -> None:
+        """Its answer was no: what an Attach would have acknowledged is to be said after all."""
+        inbox = self.games.get(request.game)
+        if inbox is not None and not request.is_command:
+            inbox.ack_due = now
+
     def accepted(self, request: Request, receipt: Receipt) -> None:
         """What the sender of an accepted command knows without waiting for more."""
         inbox = self.games.get(receipt.game_id)
@@ -270,9 +273,15 @@ class Subscriptions:
     ) -> Sequence[Notice]:
         """A game is followed no longer, or an Attach was refused."""
         if request is not None and not request.is_command:
+            if not request.resumes and self._let_go(request, detached.refusal):
+                self._requests.again(request)  # it was not its own proof that was wrong
+                return ()
             self._requests.pop(request.correlation_id)
             if not request.resumes:
+                self.refused(request, now)
                 return (Settled(request.correlation_id, CommandRefused(detached.refusal)),)
+        elif request is None and detached.reason == pb.DETACH_REASON_REFUSED:
+            return ()  # an Attach that was given up meanwhile; the game goes on as it was
         game_id = request.game if request is not None else detached.game_id
         inbox = self.games.get(game_id)
         if inbox is None:
@@ -285,6 +294,15 @@ class Subscriptions:
             return self.resume(game_id, now, f"detached as {reason}", retry_after)
         self._drop(game_id)
         return (Ended(game_id, GameDetached(detached.message, reason)),)
+
+    def _let_go(self, request: Request, refusal: pb.Refusal) -> bool:
+        """Whether an Attach is refused for no more than seats that were held beside its own."""
+        inbox, dead = self.games.get(request.game), set(refusal.player_ids)
+        if inbox is None or request.seat in dead or not dead & inbox.seats.keys():
+            return False
+        for player_id in dead:
+            inbox.seats.pop(player_id, None)
+        return True
 
     def _others(self, inbox: Inbox, detached: pb.Detached) -> bool:
         """Whether the game goes on without the seat that left, or whose proof was refused."""

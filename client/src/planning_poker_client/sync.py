@@ -20,7 +20,15 @@ import planning_poker_client as _async
 import planningpoker.v1 as pb
 from planning_poker_client.changes import Change, Item, Receipt
 from planning_poker_client.commands import GameCommands
-from planning_poker_client.facade import Facade, Steps, blocking, giving, looking, made_like
+from planning_poker_client.facade import (
+    Facade,
+    Reading,
+    Steps,
+    blocking,
+    giving,
+    looking,
+    made_like,
+)
 from planning_poker_client.loop_thread import LoopThread
 from planning_poker_client.pending import PendingCommand, ShownView
 from planning_poker_client.reports import DeliveryReport
@@ -29,7 +37,7 @@ from planning_poker_client.states import ConnectionState
 
 Changes: TypeAlias = Steps[Item]
 States: TypeAlias = Steps[ConnectionState]
-History: TypeAlias = Steps[Change]
+History: TypeAlias = Reading[Change]
 Services: TypeAlias = Steps[ServiceState]
 
 C_co = TypeVar("C_co", bound=GameCommands, covariant=True)
@@ -46,7 +54,7 @@ def _states(loop: LoopThread, states: _async.States) -> States:
 
 
 def _history(loop: LoopThread, history: _async.History) -> History:
-    return Steps(loop, history)
+    return Reading(loop, history)
 
 
 def _services(loop: LoopThread, services: _async.Services) -> Services:
@@ -175,6 +183,8 @@ class PokerClient(Facade[_async.PokerClient]):
         self._loop.start()
         try:
             self._loop.run(self._it.__aenter__)
+        except RuntimeError:
+            raise  # it is open already, and goes on
         except BaseException:
             self._loop.stop()
             raise
@@ -189,7 +199,10 @@ class PokerClient(Facade[_async.PokerClient]):
         self.close()
 
     def open(self) -> None:
-        """Connect, or connect again after the connection was given up; raises ConnectionFailed."""
+        """Connect, or connect again after the connection was given up; raises ConnectionFailed.
+
+        RuntimeError where it is open, or being opened, already.
+        """
         self._loop.start()
         self._loop.run(self._it.open)
 

@@ -101,17 +101,22 @@ class Transport:
 
     async def close(self) -> None:
         """End the stream, with what is acknowledged still said; leaves nothing behind."""
-        running, self._running = self._running, None
+        running = self._running
         if running is None:
             return
         self._closing = True
-        if isinstance(self._connection.state, Connected):
-            self._connection.finish()
-            self.poke()
-            await asyncio.wait({running}, timeout=self._options.close_timeout)
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-        self._cancel_timer()
+        try:
+            if isinstance(self._connection.state, Connected):
+                self._connection.finish()
+                self.poke()
+                await asyncio.wait({running}, timeout=self._options.close_timeout)
+        finally:
+            # Also where closing is cut short. What ends here is not cancelled twice, or the
+            # order in which a stream is ended would be cut short, too.
+            running.cancel()
+            await asyncio.wait({running})
+            self._running = None
+            self._cancel_timer()
 
     # One stream after another
 

@@ -34,14 +34,17 @@ class Changes:
     def __aiter__(self) -> Self:
         return self
 
+    @property
+    def waits(self) -> bool:
+        """Whether the next step waits for more to come."""
+        return not self._queue and not self._ended
+
     async def __anext__(self) -> Item:
-        while not self._queue:
-            if self._error is not None:
-                raise self._error
-            if self._ended:
-                raise StopAsyncIteration
+        while self.waits:
             self._filled.clear()
             await self._filled.wait()
+        if not self._queue:
+            raise self._error or StopAsyncIteration
         item = self._queue.popleft()
         self._version = _version(item, self._version)
         return item
@@ -79,12 +82,17 @@ class _Latest(Generic[_State]):
     def __aiter__(self) -> Self:
         return self
 
+    @property
+    def waits(self) -> bool:
+        """Whether the next step waits for more to come."""
+        return not self._queue and not self._ended
+
     async def __anext__(self) -> _State:
-        while not self._queue:
-            if self._ended:
-                raise StopAsyncIteration
+        while self.waits:
             self._filled.clear()
             await self._filled.wait()
+        if not self._queue:
+            raise StopAsyncIteration
         return self._queue.popleft()
 
     def push(self, state: _State, *, last: bool = False) -> None:

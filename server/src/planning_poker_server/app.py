@@ -14,6 +14,7 @@ from loguru import logger
 
 from planning_poker_server.availability import Availability
 from planning_poker_server.clock import Clock, SteadyClock
+from planning_poker_server.eventlog.claim import Claim
 from planning_poker_server.eventlog.open import open_log
 from planning_poker_server.eventlog.port import EventLog
 from planning_poker_server.execute import ExecuteService
@@ -47,6 +48,7 @@ class RunningServer:
         health: Health,
         server: grpc.aio.Server,
         metrics: Metrics,
+        claim: Claim,
     ) -> None:
         self.settings = settings
         self.metrics = metrics
@@ -58,6 +60,7 @@ class RunningServer:
         self._reads = reads
         self._health = health
         self._server = server
+        self._claim = claim
         self._stopping: asyncio.Task[None] | None = None
 
     @property
@@ -89,9 +92,18 @@ class RunningServer:
         await self._server.stop(grace)
         await saying_goodbye
         await self._rooms.close(max(_AT_LEAST_S, until - time.monotonic()))
-        await self._log.close()
+        await self._close_log(max(_AT_LEAST_S, until - time.monotonic()))
+        self._claim.release()
         self.metrics.close()
         logger.info("stopped")
+
+    async def _close_log(self, within_s: float) -> None:
+        # What is in a transaction is written first, which a disk that hangs never ends.
+        try:
+            async with asyncio.timeout(within_s):
+                await self._log.close()
+        except TimeoutError:
+            logger.warning("gave up waiting for the log to close")
 
     async def wait_closed(self) -> None:
         """Return when the server has stopped."""
@@ -112,15 +124,23 @@ class RunningServer:
 
 
 async def start_server(settings: Settings, clock: Clock | None = None) -> RunningServer:
-    """Open the log, bring its schema up to date, bind the address and serve.
+    """Claim and open the log, bring its schema up to date, bind the address and serve.
 
     Every deadline, time-out and grace goes by `clock`. Raises AddressInUse, and
-    what opening the log raises.
+    LogError where another server uses the log or it cannot be opened.
     """
     if not settings.server.node_id:
         settings = replace(settings, server=replace(settings.server, node_id=socket.gethostname()))
+    claim = await asyncio.to_thread(Claim.on, settings.database.url)
+    try:
+        return await _start(settings, clock or SteadyClock(), claim)
+    except BaseException:
+        claim.release()
+        raise
+
+
+async def _start(settings: Settings, clock: Clock, claim: Claim) -> RunningServer:
     log = await open_log(settings.database)
-    clock = clock or SteadyClock()
     metrics, availability = Metrics(), Availability()
     rooms = Rooms(log, settings.room, settings.game, clock, metrics, availability)
     play = PlayService(
@@ -142,7 +162,7 @@ async def start_server(settings: Settings, clock: Clock | None = None) -> Runnin
     gc.collect()
     gc.freeze()
     running = RunningServer(
-        settings, port, log, rooms, play, execute, reads, health, server, metrics
+        settings, port, log, rooms, play, execute, reads, health, server, metrics, claim
     )
     logger.info("serving on {}", running.address)
     return running

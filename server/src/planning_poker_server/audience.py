@@ -33,6 +33,7 @@ _FAREWELLS: Final = {
     "player_removed": "You were removed from the game.",
     "seat_reset": "The seat got a new secret: attach with that.",
 }
+_OF_WHO_IS_GONE: Final = frozenset({"player_left", "player_removed"})
 _OF_WHO_IS_THERE: Final = frozenset(
     {"game_created", "player_joined", "player_updated", "player_left", "player_removed"}
 )
@@ -136,10 +137,15 @@ class Audience:
 
     def _bad_attach(self, attach: pb.Attach, proven_passcode: bytes) -> pb.Refusal | None:
         state = self._room.state
-        for seat in attach.seats:
-            if not proves(seat.seat_secret, state.seat_hash(seat.player_id)):
-                message = "This secret does not prove this seat: join, or ask for a reset."
-                return refuse(pb.REASON_SEAT_SECRET_WRONG, message)
+        unproven = [
+            seat.player_id
+            for seat in attach.seats
+            if not proves(seat.seat_secret, state.seat_hash(seat.player_id))
+        ]
+        if unproven:
+            # Named, so that the other seats of a client need not go with them.
+            message = "This secret does not prove this seat: join, or ask for a reset."
+            return refuse(pb.REASON_SEAT_SECRET_WRONG, message, player_ids=unproven)
         passcode = state.passcode
         if not attach.seats and passcode is not None and proven_passcode != passcode.hash:
             return refuse(pb.REASON_PASSCODE_WRONG, "This game asks for its passcode.")
@@ -252,6 +258,8 @@ class Audience:
             urgent = urgent or name in CRITICAL_EVENTS
             if name in _OF_WHO_IS_THERE:
                 self._connected = None
+            if name in _OF_WHO_IS_GONE:
+                self._deliveries.presence_changed()
             if name in _OF_ONE_SEAT:
                 self._seat_changed(name, _concerned(event, name))
         if urgent or len(self._subscribers) <= _UNPACED_SUBSCRIBERS:
@@ -313,7 +321,12 @@ class Audience:
 
     def announce_reports(self, now_ms: int) -> None:
         """Tell who has the critical events, where it is time to."""
-        self._tell_reports(self._deliveries.due(self._leases.connected, now_ms))
+        due_ms = self._deliveries.timer()
+        if due_ms is None or now_ms < due_ms:
+            return
+        # Who is no player any more is not waited for until the lease is over.
+        here = self._leases.connected & self._room.state.view.players.keys()
+        self._tell_reports(self._deliveries.due(here, now_ms))
 
     def _tell_reports(self, reports: Iterable[Report]) -> None:
         for event, message in reports:

@@ -13,6 +13,7 @@ from planning_poker_server.domain.refusals import refuse
 from planning_poker_server.seats import hash_of
 
 _MAX_NAME: Final = 64
+_MAX_VERSIONS: Final = 16
 _MAX_TRACE: Final = 256
 
 
@@ -32,6 +33,8 @@ def bad_header(envelope: pb.ClientEnvelope) -> pb.Refusal | None:
     if envelope.version != wire.PROTOCOL_VERSION:
         message = f"The version of every envelope is {wire.PROTOCOL_VERSION}."
         return refuse(pb.REASON_UNSUPPORTED_VERSION, message)
+    if envelope.traceparent and (refusal := _bad_trace(envelope.traceparent)):
+        return refusal
     payload = envelope.WhichOneof("payload")
     if payload is None or not envelope.message_type:
         return None
@@ -47,6 +50,9 @@ def bad_hello(hello: pb.Hello) -> pb.Refusal | None:
     names = (hello.client_name, hello.client_version, hello.instance_id)
     if any(len(name) > _MAX_NAME for name in names):
         message = f"Names in Hello have at most {_MAX_NAME} characters."
+        return refuse(pb.REASON_INVALID_VALUE, message)
+    if len(hello.versions) > _MAX_VERSIONS:
+        message = f"Hello names at most {_MAX_VERSIONS} versions."
         return refuse(pb.REASON_INVALID_VALUE, message)
     if wire.PROTOCOL_VERSION not in hello.versions:
         message = f"This server speaks protocol version {wire.PROTOCOL_VERSION}."
@@ -87,10 +93,14 @@ def bad_execute(request: pb.ExecuteRequest) -> pb.Refusal | None:
     if len(request.instance_id) > _MAX_NAME:
         message = f"An instance id has at most {_MAX_NAME} characters."
         return refuse(pb.REASON_INVALID_VALUE, message, field="instance_id")
-    if len(request.traceparent) > _MAX_TRACE:
-        message = f"A trace context has at most {_MAX_TRACE} characters."
-        return refuse(pb.REASON_INVALID_VALUE, message, field="traceparent")
-    return None
+    return _bad_trace(request.traceparent)
+
+
+def _bad_trace(traceparent: str) -> pb.Refusal | None:
+    if len(traceparent) <= _MAX_TRACE:
+        return None
+    message = f"A trace context has at most {_MAX_TRACE} characters."
+    return refuse(pb.REASON_INVALID_VALUE, message, field="traceparent")
 
 
 def game_named(command: pb.Command) -> str | None:

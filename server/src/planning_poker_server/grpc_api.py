@@ -23,11 +23,12 @@ from planning_poker_server.calls import (
     draining,
     incident,
 )
-from planning_poker_server.clock import Clock
+from planning_poker_server.clock import Alarm, Clock
 from planning_poker_server.domain.refusals import refuse
 from planning_poker_server.execute import ExecuteService
 from planning_poker_server.health import Health
 from planning_poker_server.metrics import Metrics
+from planning_poker_server.ratelimit import Bucket
 from planning_poker_server.reads import ReadService
 from planning_poker_server.rooms import Rooms
 from planning_poker_server.session import Session
@@ -42,6 +43,10 @@ _MAX_METADATA_BYTES = 8 * 1024
 _GOODBYE_BATCH = 50
 _GOODBYE_PAUSE_S = 0.05
 _SOONEST_MS = 100
+# A log that takes some things and not others changes state with each of them,
+# and every change is a message to every stream.
+_STATUSES_AT_ONCE = 4
+_STATUSES_PER_SECOND = 0.5
 
 
 def channel_arguments(stream: StreamSettings) -> list[tuple[str, int]]:
@@ -89,12 +94,28 @@ class PlayService:
         self._draining = False
         self._metrics = metrics
         self._availability = availability
-        availability.listen(self._tell_status)
+        self._statuses = Bucket(_STATUSES_PER_SECOND, _STATUSES_AT_ONCE, clock.now_ms())
+        self._status_alarm: Alarm | None = None
+        availability.listen(lambda _: self._status_changed())
 
     @property
     def connections(self) -> int:
         """Streams that are open."""
         return len(self._streams)
+
+    def _status_changed(self) -> None:
+        if self._status_alarm is not None or self._draining:
+            return
+        now_ms = self._clock.now_ms()
+        wait_ms = self._statuses.take(now_ms)
+        if wait_ms:
+            self._status_alarm = self._clock.call_at(now_ms + wait_ms, self._status_due)
+        else:
+            self._tell_status(self._availability.status)
+
+    def _status_due(self) -> None:
+        self._status_alarm = None
+        self._status_changed()
 
     def _tell_status(self, status: pb.ServiceStatus) -> None:
         logger.info("telling {} streams: {}", len(self._streams), status.message)
@@ -104,6 +125,8 @@ class PlayService:
     async def drain(self, within_s: float, random: Random) -> None:
         """Take no new streams and tell the open ones to come back, not all of them at once."""
         self._draining = True
+        if self._status_alarm is not None:
+            self._status_alarm.cancel()
         streams = list(self._streams)
         random.shuffle(streams)  # no game loses all its players in the same moment
         pause_s = min(_GOODBYE_PAUSE_S, within_s * _GOODBYE_BATCH / max(1, len(streams)))
@@ -154,8 +177,7 @@ class PlayService:
             self._server.request_timeout_ms,
             self._clock.now_ms(),
         )
-        if self._availability.degraded:
-            session.status = self._availability.status
+        session.tell_status(self._availability.status)
         peer = address_of(context)
         return PlayStream(
             session, self._rooms, context, peer, self._clock, self._stream.stall_ms, self._metrics

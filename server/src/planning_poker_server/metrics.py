@@ -17,22 +17,18 @@ class Metrics:
         self.redeliveries = self._counter(
             "redeliveries", "How often a subscription was sent again what it had not acknowledged"
         )
-        self.detached = Counter(
+        self.detached = self._counter(
             "detached",
-            "Subscriptions that the server gave up: SLOW or UNACKNOWLEDGED",
-            ["reason"],
-            namespace=_PREFIX,
-            registry=self.registry,
+            "Subscriptions that the server gave up",
+            reason=("SLOW", "UNACKNOWLEDGED"),
         )
         self.stalled = self._counter(
             "stalled_streams", "Streams cut off because their peer took nothing any more"
         )
-        self.reports = Counter(
+        self.reports = self._counter(
             "delivery_reports",
             "Final reports on critical events, by whether every connected seat has applied them",
-            ["outcome"],
-            namespace=_PREFIX,
-            registry=self.registry,
+            outcome=("complete", "incomplete"),
         )
 
     def serve(self, host: str, port: int) -> None:
@@ -45,5 +41,10 @@ class Metrics:
         while self._stop:
             self._stop.pop(0)()
 
-    def _counter(self, name: str, what: str) -> Counter:
-        return Counter(name, what, namespace=_PREFIX, registry=self.registry)
+    def _counter(self, name: str, what: str, **labels: tuple[str, ...]) -> Counter:
+        counter = Counter(name, what, labels, namespace=_PREFIX, registry=self.registry)
+        for label, values in labels.items():
+            # There from the beginning: of a series that begins at 1, Prometheus sees no increase.
+            for value in values:
+                counter.labels(**{label: value})
+        return counter

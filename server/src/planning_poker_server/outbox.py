@@ -64,6 +64,8 @@ class Outbox:
         self._unacknowledged_bytes = 0
         self._snapshot_version = begin.head if begin.snapshot is not None else 0
         self._seat_states: dict[str, None] = dict.fromkeys(seats)
+        self._told_next: dict[str, bytes] = {}
+        """Seat states as they are at `sent`, to be written before the next event."""
         self._presence: dict[str, pb.Presence.ValueType] = {}
         self._reports: dict[int, tuple[pb.DeliveryReport, str]] = {}
         self._ladder = Ladder(limits.redelivery_ms, limits.redeliveries)
@@ -93,11 +95,14 @@ class Outbox:
 
     def next_frame(self, now_ms: int) -> bytes | None:
         """What to write next; None: nothing now."""
+        if self._told_next:
+            return self._next_seat_state()
         if self._again is not None or self.sent < self._released:
             frame = self._next_events(now_ms)
             if frame is not None:
                 self._sent_ms = now_ms
                 self._ladder.sent(now_ms)
+                self._look_at_seats(now_ms)
                 return frame
         if self._reports and self.sent >= min(self._reports):
             return self._report(now_ms)
@@ -105,11 +110,22 @@ class Outbox:
             delta = pb.PresenceDelta(game_id=self.room.game_id, players=self._presence)
             self._presence.clear()
             return wire.envelope(delta, now_ms)
+        self._look_at_seats(now_ms)
+        return self._next_seat_state()
+
+    def _look_at_seats(self, now_ms: int) -> None:
+        """Take down what the seats are to be told, as it is at this version.
+
+        When the frame before it is written, the game may have gone on.
+        """
         if self._seat_states and self.sent == self.room.head:
-            player_id = next(iter(self._seat_states))
-            del self._seat_states[player_id]
-            return wire.envelope(self._seat_state(player_id), now_ms)
-        return None
+            for player_id in self._seat_states:
+                self._told_next[player_id] = wire.envelope(self._seat_state(player_id), now_ms)
+            self._seat_states.clear()
+
+    def _next_seat_state(self) -> bytes | None:
+        player_id = next(iter(self._told_next), None)
+        return None if player_id is None else self._told_next.pop(player_id)
 
     def _next_events(self, now_ms: int) -> bytes | None:
         room = self.room
@@ -126,6 +142,8 @@ class Outbox:
         self.held = held
         if held:
             return None
+        if self._seat_states:
+            self.release()  # they can only be told at the head
         events = min(events, self._released - self.sent)
         last, frame = self._run(self.sent, events, size, now_ms)
         self._unacknowledged.append((last, len(frame)))
@@ -249,3 +267,4 @@ class Outbox:
         """Nobody proves this seat here any longer."""
         self.seats.pop(player_id, None)
         self._seat_states.pop(player_id, None)
+        self._told_next.pop(player_id, None)

@@ -12,7 +12,7 @@ import planningpoker.v1 as pb
 from planning_poker_server import ids
 from planning_poker_server.audience import Audience, Stream, answer_all
 from planning_poker_server.availability import Availability
-from planning_poker_server.clock import Clock
+from planning_poker_server.clock import Alarm, Clock
 from planning_poker_server.domain.refusals import refuse
 from planning_poker_server.domain.types import Actor, FireTimer, Presence
 from planning_poker_server.eventlog.port import (
@@ -33,6 +33,8 @@ from planning_poker_server.settings import RoomSettings
 _MAX_CONFLICTS: Final = 8
 _RETRY_MS: Final = 1_000
 _MAX_JOIN_CODES: Final = 20
+# A log that takes longer than this keeps decisions waiting, and nothing else.
+_TELLING_MS: Final = 500
 # How long a room waits for the command that creates its game.
 _CREATION_MS: Final = 5_000
 
@@ -68,6 +70,8 @@ class RoomDriver:
         self._wake = asyncio.Event()
         self._presence_changed = False
         self._in_doubt = False
+        self._deciding = False
+        self._telling: Alarm | None = None
 
     # What streams ask
 
@@ -138,14 +142,33 @@ class RoomDriver:
         while not self.closed:
             await self._wait()
             now_ms = self._now_ms()
-            self._presence_changed |= self._audience.expire(now_ms) or self._recheck(now_ms)
+            self._presence_changed |= self._recheck(now_ms)
             self._fire_timers(now_ms)
-            self._audience.announce_presence(now_ms)
-            self._audience.announce_reports(now_ms)
+            self._tell(now_ms)
             if self._mailbox or self._presence_changed:
                 await self._step()
             elif self._audience.empty and self._idle_from() <= now_ms:
                 self.closed = True
+
+    def _tell(self, now_ms: int) -> None:
+        """Who came and went, and who has what."""
+        self._presence_changed |= self._audience.expire(now_ms)
+        self._audience.announce_presence(now_ms)
+        self._audience.announce_reports(now_ms)
+
+    def _tell_meanwhile(self) -> None:
+        """Do so too as long as something is being decided."""
+        # One alarm serves the steps that follow one another: keeping it is
+        # cheaper than setting one for each.
+        if self._telling is None:
+            due_ms = self._now_ms() + _TELLING_MS
+            self._telling = self._clock.call_at(due_ms, self._still_deciding)
+
+    def _still_deciding(self) -> None:
+        self._telling = None
+        if self._deciding:
+            self._tell_meanwhile()
+            self._tell(self._now_ms())
 
     async def _wait(self) -> None:
         if self._mailbox or self._presence_changed or self.closed:
@@ -200,6 +223,8 @@ class RoomDriver:
         count = min(len(self._mailbox), self._settings.max_batch)
         tickets = [self._mailbox.popleft() for _ in range(count)]
         self._last_used_ms = self._now_ms()
+        self._deciding = True
+        self._tell_meanwhile()
         try:
             await self._decide(tickets)
         except GameCorrupt as error:
@@ -210,6 +235,8 @@ class RoomDriver:
             # in a state that nobody has checked: it is loaded again from the log.
             logger.bind(game_id=self.room.game_id).exception("a decision failed")
             self._give_up(tickets, pb.DETACH_REASON_INTERNAL, failed())
+        finally:
+            self._deciding = False
 
     async def _decide(self, tickets: Sequence[Ticket]) -> None:
         for _ in range(_MAX_CONFLICTS):

@@ -80,8 +80,6 @@ class Session:
         """Set when there is no stream any more: nothing may begin to follow a game for it."""
         self.dropped: list[Dropped] = []
         """Games detached by themselves, whose rooms are to be told."""
-        self.status: pb.ServiceStatus | None = None
-        """How the service is, once told, unless it has always been well."""
         self._welcome = welcome
         self._settings = settings
         self._request_timeout_ms = request_timeout_ms
@@ -92,6 +90,10 @@ class Session:
         self._followed = Followed()
         self._unanswered = Unanswered()
         self._draining: pb.Refusal | None = None
+        self._welcomed = False
+        self._status = pb.ServiceStatus(state=pb.SERVICE_STATE_AVAILABLE)
+        self._told_state = self._status.state
+        """As far as the client knows; who is told nothing takes the service as available."""
         self._handlers: dict[str, Callable[[pb.ClientEnvelope, int], Sequence[Request]]] = {
             "attach": self._attach,
             "detach": self._detach,
@@ -151,8 +153,6 @@ class Session:
         self._hello_by_ms = None
         self.instance_id = hello.instance_id
         self._say(self._welcome, now_ms, echo(envelope.correlation_id))
-        if self.status is not None:
-            self._say(self.status, now_ms)
 
     def _attach(self, envelope: pb.ClientEnvelope, now_ms: int) -> Sequence[Request]:
         attach, correlation_id = envelope.attach, echo(envelope.correlation_id)
@@ -337,11 +337,17 @@ class Session:
         self._answers.release(room.game_id, outbox.sent)
         return outbox
 
-    def tell_status(self, status: pb.ServiceStatus, now_ms: int) -> None:
-        """The service's state changed; who has not said Hello is told then."""
-        self.status = status
-        if self._hello_by_ms is None:
-            self._say(status, now_ms)
+    def tell_status(self, status: pb.ServiceStatus) -> None:
+        """How the service is: told behind Welcome, if the client does not know it yet.
+
+        Of several changes only the last is told to a client that reads slowly.
+        """
+        self._status = status
+
+    @property
+    def _has_news(self) -> bool:
+        known = self._status.state == self._told_state
+        return self._welcomed and not known and self.ending is None
 
     def attach_refused(
         self, game: str, correlation_id: str, refusal: pb.Refusal, now_ms: int
@@ -398,8 +404,12 @@ class Session:
 
     def next_frame(self, now_ms: int) -> bytes | None:
         """What to write next; None: nothing now."""
+        if self._has_news:
+            self._told_state = self._status.state
+            return wire.envelope(self._status, now_ms)
         answer = self._answers.take()
         if answer is not None:
+            self._welcomed = True
             return answer
         if self.ending is not None:
             return None
@@ -415,7 +425,8 @@ class Session:
     @property
     def has_output(self) -> bool:
         """Whether the writer has something to do."""
-        return bool(self._answers.ready or self._followed.ready or self.ending)
+        waiting = self._answers.ready or self._followed.ready or self._has_news
+        return bool(waiting or self.ending)
 
     @property
     def congested(self) -> bool:

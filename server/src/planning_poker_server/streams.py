@@ -59,7 +59,7 @@ class PlayStream:
 
     def tell_status(self, status: pb.ServiceStatus) -> None:
         """The service's state changed."""
-        self.session.tell_status(status, self._now_ms())
+        self.session.tell_status(status)
         self.wake()
 
     def drain(self, refusal: pb.Refusal) -> None:
@@ -193,7 +193,7 @@ class PlayStream:
         self._alarm, self._alarm_ms = self._clock.call_at(due_ms, self._ring), due_ms
 
     def _due_ms(self) -> int | None:
-        due_ms = self.session.timer()
+        due_ms = self.session.timer() if self._failure is None else None
         if self._writing_since_ms is None:
             return due_ms
         stalled_ms = self._writing_since_ms + self._stall_ms
@@ -202,9 +202,11 @@ class PlayStream:
     def _ring(self) -> None:
         self._alarm = None
         now_ms = self._now_ms()
-        self.session.tick(now_ms)
-        self._metrics.redeliveries.inc(self.session.take_redelivered())
-        self._drop()
+        try:
+            self._tick(now_ms)
+        except Exception as error:
+            # The loop would log it, and nothing of this stream be timed ever again.
+            self._failure = error
         since_ms = self._writing_since_ms
         if since_ms is not None and now_ms >= since_ms + self._stall_ms and self._task is not None:
             # Nothing can be said to it any more, not even goodbye.
@@ -214,3 +216,8 @@ class PlayStream:
             return
         self.wake()
         self._set_alarm()
+
+    def _tick(self, now_ms: int) -> None:
+        self.session.tick(now_ms)
+        self._metrics.redeliveries.inc(self.session.take_redelivered())
+        self._drop()

@@ -78,7 +78,10 @@ async def test_a_seat_is_attached_with_its_secret_only() -> None:
         attach(played, client, player_id, secret)
         (told,) = client.told()
         assert told.detached.reason == pb.DETACH_REASON_REFUSED
-        refusals.append(told.detached.refusal)
+        refusal = told.detached.refusal
+        assert refusal.player_ids == [player_id]  # as it was asked for
+        refusal.ClearField("player_ids")
+        refusals.append(refusal)
     assert {refusal.reason for refusal in refusals} == {pb.REASON_SEAT_SECRET_WRONG}
     # Whether there is such a seat cannot be told from the refusal.
     assert len({refusal.SerializeToString(deterministic=True) for refusal in refusals}) == 1

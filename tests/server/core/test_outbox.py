@@ -350,6 +350,36 @@ def test_the_state_of_a_seat_waits_while_the_window_is_closed() -> None:
     assert frames[1].seat_state.card == "8"
 
 
+def test_the_state_of_a_seat_is_told_although_the_game_goes_on_while_each_frame_is_written() -> (
+    None
+):
+    bench = game("Bob", voting=True)
+    outbox = follow(bench, {"p2": "Bob"})
+    drain(outbox)
+    bench.do(vote("Bob", "p2", "5"))
+    outbox.tell_seats(["p2"])
+    told: list[pb.ServerEnvelope] = []
+    for number in range(4):
+        outbox.release()
+        told += decoded([frame] if (frame := outbox.next_frame(NOW_MS)) else [])
+        bench.do(story(f"Story {number}"))
+    assert names(told) == ["event_batch", "seat_state", "event_batch", "event_batch"]
+    assert (told[1].seat_state.card, told[1].seat_state.at_version) == ("5", 5)
+
+
+def test_a_seat_is_told_at_its_tick_although_more_has_happened_since() -> None:
+    bench = game("Bob", voting=True)
+    outbox = follow(bench, {"p2": "Bob"})
+    drain(outbox)
+    bench.do(vote("Bob", "p2", "5"))
+    outbox.tell_seats(["p2"])
+    outbox.release()
+    bench.do(vote("Bob", "p2", "8"))
+    frames = decoded([frame for _ in range(2) if (frame := outbox.next_frame(NOW_MS))])
+    assert names(frames) == ["event_batch", "seat_state"]
+    assert (frames[1].seat_state.card, frames[1].seat_state.at_version) == ("8", 6)
+
+
 def test_the_state_of_each_seat_follows_a_snapshot() -> None:
     bench, outbox = behind(4)
     outbox.seats["p2"] = seat_of("Bob")
@@ -379,6 +409,18 @@ def test_a_seat_that_was_dropped_is_told_of_no_more() -> None:
     outbox.drop_seat("p2")
     outbox.drop_seat("p2")
     assert names(drain(outbox)) == ["event_batch"]
+
+
+def test_a_seat_that_was_dropped_while_its_events_were_written_is_told_of_no_more() -> None:
+    bench = game("Bob", voting=True)
+    outbox = follow(bench, {"p2": "Bob"})
+    drain(outbox)
+    bench.do(vote("Bob", "p2", "5"))
+    outbox.tell_seats(["p2"])
+    outbox.release()
+    assert outbox.next_frame(NOW_MS) is not None
+    outbox.drop_seat("p2")
+    assert drain(outbox) == []
 
 
 def test_after_a_reset_the_new_holder_is_not_told_the_card_that_lies_there() -> None:

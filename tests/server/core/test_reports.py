@@ -1,5 +1,6 @@
 """Who is told about the delivery of a critical event, and when: a room in virtual time."""
 
+import asyncio
 from collections.abc import Sequence
 
 import planningpoker.v1 as pb
@@ -111,6 +112,53 @@ async def test_an_absent_player_is_named_and_nobody_waits() -> None:
         apply(played, client)
     await quiet()
     assert reports(ada.told()) == [("p1 p2", "", "p3", True)]
+
+
+@in_virtual_time
+async def test_who_is_removed_before_applying_it_is_not_waited_for() -> None:
+    played = await driven(voted("Bob", "Cid"))
+    ada, bob, _ = await seated(played, "Ada", "Bob", "Cid")
+    await played.say(ada, reveal(), cid(1))
+    for client in (ada, bob):
+        apply(played, client)
+    removal = pb.RemovePlayer(player_id="p3")
+    told = await played.say(
+        ada, pb.Command(game_id=GAME_ID, player_id="p1", remove_player=removal), cid(2)
+    )
+    assert reports(told) == [("p1 p2", "", "p3", True)]
+
+
+@in_virtual_time
+async def test_who_goes_and_then_leaves_is_not_waited_for() -> None:
+    played = await driven(voted("Bob", "Cid"))
+    ada, bob, cyd = await seated(played, "Ada", "Bob", "Cid")
+    await played.say(ada, reveal(), cid(1))
+    for client in (ada, bob):
+        apply(played, client)
+    played.submit(
+        cyd, pb.Command(game_id=GAME_ID, player_id="p3", leave_game=pb.LeaveGame()), cid(2)
+    )
+    played.driver.unsubscribe(cyd)
+    await quiet()
+    assert reports(ada.told()) == [("p1 p2", "", "p3", True)]
+
+
+@in_virtual_time
+async def test_a_log_that_takes_long_keeps_no_report_waiting() -> None:
+    played = await driven(voted("Bob"))
+    ada, bob = await seated(played, "Ada", "Bob")
+    await played.say(ada, reveal(), cid(1))
+    played.log.gate = asyncio.Event()
+    story = pb.AddStories(stories=[pb.NewStory(title="Login")])
+    command = pb.Command(game_id=GAME_ID, player_id="p1", add_stories=story)
+    assert await played.say(ada, command, cid(2)) == []
+    for client in (ada, bob):
+        apply(played, client)
+    await let_pass(1_000)
+    assert reports(ada.told()) == [("p1 p2", "", "", True)]
+    played.log.gate.set()
+    await quiet()
+    assert [result.accepted.version for result in results(ada.told())] == [played.room.head]
 
 
 @in_virtual_time

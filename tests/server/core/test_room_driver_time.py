@@ -222,6 +222,23 @@ async def test_everybody_is_told_who_comes_and_goes_at_most_once_a_second() -> N
 
 
 @in_virtual_time
+async def test_a_log_that_takes_long_keeps_nobody_from_being_told_who_went() -> None:
+    played = await driven(game("Bob", voting=True))
+    ada, bob = await played.client("Ada"), await played.client("Bob")
+    played.log.gate = asyncio.Event()
+    played.submit(ada, cast(), cid(1))
+    await let_pass(5_000)
+    ada.told()
+    played.driver.unsubscribe(bob)
+    await let_pass(GRACE_MS + 1_000)
+    (told,) = ada.told()
+    assert dict(told.presence_delta.players) == {"p2": pb.PRESENCE_DISCONNECTED}
+    played.log.gate.set()
+    await quiet()
+    assert versions(ada.told()) == [5]
+
+
+@in_virtual_time
 async def test_a_quiet_room_does_nothing() -> None:
     played = await driven(game("Bob"))
     ada = await played.client("Ada")

@@ -621,3 +621,11 @@ def test_waking_a_game_that_is_not_followed_does_nothing() -> None:
     desk.session.wake(GAME_ID)
     assert desk.told() == []
     assert desk.session.idle
+
+
+def test_a_trace_context_of_any_length_is_not_taken() -> None:
+    desk, _ = seated()
+    desk.send(pb.ClientEnvelope(ping=pb.Ping(), traceparent="x" * 256))
+    assert desk.told_names() == ["pong"]
+    desk.send(pb.ClientEnvelope(ping=pb.Ping(), traceparent="x" * 257))
+    assert desk.refused() == "INVALID_VALUE"

@@ -209,6 +209,43 @@ async def test_a_failure_while_reading_ends_the_stream() -> None:
 
 
 @in_virtual_time
+async def test_a_failure_when_a_time_has_come_ends_the_stream() -> None:
+    rooms = await house(game("Bob"))
+    call = Call(rooms)
+    call.hello()
+    call.attach()
+
+    def fails(now_ms: int) -> None:
+        raise RuntimeError("a bug")
+
+    call.stream.session.tick = fails  # type: ignore[method-assign]
+    await let_pass(6_000)
+    assert call.task.done()
+    with pytest.raises(RuntimeError, match="a bug"):
+        await call.task
+    await rooms.rooms.close()
+
+
+@in_virtual_time
+async def test_after_a_failure_a_peer_that_takes_nothing_is_still_cut_off() -> None:
+    rooms = await house(game("Bob"))
+    call = Call(rooms)
+    call.transport.can_write.clear()
+
+    def fails(now_ms: int) -> None:
+        raise RuntimeError("a bug")
+
+    call.stream.session.tick = fails  # type: ignore[method-assign]
+    await let_pass(1_000)
+    call.hello()
+    await let_pass(59_000)
+    assert not call.task.done()
+    await let_pass(2_000)
+    assert call.task.cancelled()
+    await rooms.rooms.close()
+
+
+@in_virtual_time
 async def test_a_client_that_vanishes_while_it_attaches_leaves_nothing_behind() -> None:
     rooms = await house(game("Bob"), idle_ms=1_000)
     rooms.log.gate = asyncio.Event()

@@ -9,12 +9,15 @@ from hypothesis import strategies as st
 
 import planningpoker.storage.v1 as storage
 import planningpoker.v1 as pb
+from planning_poker_model import limits
 from planning_poker_server.domain.case import Case
 from planning_poker_server.domain.ledger import Ledger
 from planning_poker_server.domain.state import GameState
 from planning_poker_server.domain.types import Actor, Draft
 from tests.server.domain.dump import dump
 from tests.server.domain.table import Table, accepted, fold, hashed, secret_of, table
+
+MIB = 1 << 20
 
 
 def test_a_gap_or_a_repetition_is_an_error_and_changes_nothing() -> None:
@@ -191,3 +194,27 @@ def test_a_ledger_has_few_layers_however_much_it_holds() -> None:
     assert len(ledger._layers) <= 10
     assert sys.getsizeof(ledger.fork()._top) <= sys.getsizeof(dict.fromkeys(range(64)))
     assert all(ledger.get(number) == number for number in range(0, 20_000, 997))
+
+
+def test_the_fullest_game_fits_in_what_grpc_clients_take_by_default() -> None:
+    """Names, ids and reasons of the widest characters, and as many as there may be."""
+    game = table(pb.GameSettings(electorate=pb.ELECTORATE_INVITED))
+    for number in range(2, game.limits.max_players + 1):
+        name, external_id = wide(number, limits.PLAYER_NAME), wide(number, limits.EXTERNAL_ID)
+        accepted(game.join(name, external_id=external_id, connect=False))
+    each = game.limits.max_story_bytes // game.limits.max_stories
+    for number in range(1, game.limits.max_stories + 1):
+        story = pb.NewStory(title="x", description="y" * (each - 1))
+        accepted(game.do(pb.Command(player_id="p1", add_stories=pb.AddStories(stories=[story]))))
+        accepted(game.accept(f"s{number}", wide(number, limits.ESTIMATE_VALUE)))
+    accepted(game.start("s1"))
+    for number in range(1, game.limits.max_players + 1):
+        accepted(game.vote(f"p{number}", "8", wide(number, limits.VOTE_COMMENT)))
+    accepted(game.reveal(force=True))
+    assert len(game.view.to_game().SerializeToString()) < 3 * MIB
+    assert max(len(row.event) for row in game.rows) < MIB
+
+
+def wide(number: int, characters: int) -> str:
+    """A text of its own, as long in bytes as so many characters can be."""
+    return f"{number:04}".ljust(characters, "\N{GRINNING FACE}")

@@ -98,6 +98,7 @@ class AtTable:
                 for text in self._page:
                     on.tell(Told(text))
             return
+        self._answer = Text("The server has not answered yet …", style="dim")
         self._say(on, await obey(self._game, order), "green")
 
     def _say(self, on: Stage, text: str, style: str) -> None:
