@@ -47,7 +47,7 @@ FULL = Sizes(
     history=10_000,
     idle_games=125,
     crowd=1_000,
-    crowd_votes_per_s=20.0,
+    crowd_votes_per_s=12.0,
     crowd_fast_per_s=100.0,
 )
 TINY = Sizes(

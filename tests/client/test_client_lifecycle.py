@@ -217,7 +217,7 @@ async def test_each_loss_is_one_warning_and_each_return_one_line(
             await client.attach(said.CODE)
     said_so = [record.message.split(",")[0].split(" to ")[0] for record in caplog.records]
     lost, back = "connection lost", "connected"
-    assert said_so[:-2] == [back, lost, back, lost, back]
+    assert said_so[:-1] == [back, lost, back, lost, back]
 
 
 async def test_the_end_of_a_client_is_one_line_however_many_games_it_follows(

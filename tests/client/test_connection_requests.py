@@ -116,6 +116,7 @@ def test_a_command_that_was_never_sent_had_no_effect() -> None:
     driven.wait(3.0)
     error = outcome(driven)
     assert isinstance(error, NotSent)
+    assert str(error) == "It could not be sent in time: try again, or with a longer timeout."
     assert error.definite
 
 

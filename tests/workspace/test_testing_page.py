@@ -43,6 +43,20 @@ def test_a_test_that_blocks_is_told_which_fixture_it_needs(tmp_path: Path) -> No
     assert "1 passed" in said
 
 
+@pytest.mark.parametrize(("test_scope", "outcome"), [("module", "1 passed"), ("function", "alike")])
+def test_a_server_on_another_loop_than_the_test_is_told_of_and_not_waited_for(
+    tmp_path: Path, test_scope: str, outcome: str
+) -> None:
+    source = f"""
+import pytest
+
+@pytest.mark.asyncio(loop_scope="{test_scope}")
+async def test_it(poker_server): pass
+"""
+    said = run(tmp_path, source, "-o", "asyncio_default_fixture_loop_scope=module")
+    assert outcome in said, said
+
+
 def test_a_setting_that_does_not_exist_is_named(tmp_path: Path) -> None:
     source = """
 import pytest

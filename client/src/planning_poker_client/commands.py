@@ -22,7 +22,9 @@ class GameCommands(ABC):
     `round_id`, as it must be where this client does not follow the game.
     """
 
+    game_id: str
     player_id: str
+    seat_secret: bytes
 
     @abstractmethod
     async def _send(self, command: pb.Command, options: CallOptions) -> Receipt:

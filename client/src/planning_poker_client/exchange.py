@@ -133,8 +133,9 @@ class Exchange:
 
     async def open(self) -> None:
         """Return once connected; raises ConnectionFailed, or RuntimeError where it is open."""
-        if not isinstance(self.state, Disconnected | Failed):
-            raise RuntimeError("the client is open already: close() it first")
+        match self.state:
+            case Connecting() | Connected() | Reconnecting():
+                raise RuntimeError("the client is open already: close() it first")
         self._start()
         try:
             await self._connected()

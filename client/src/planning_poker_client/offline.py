@@ -74,5 +74,6 @@ def replaced(request: Request) -> PokerError:
 
 def too_late(request: Request) -> NotSent:
     """What becomes of a request that waited in vain."""
-    what = "keep the vote for" if request.kept else "send it"
-    return NotSent(f"There was no time left to {what}.")
+    if request.kept:
+        return NotSent("The vote was kept as long as it may be, and could not be sent.")
+    return NotSent("It could not be sent in time: try again, or with a longer timeout.")

@@ -1,4 +1,4 @@
-"""Seats that need no storing: ids and secrets that follow from what a client knows anyway. Pure."""
+"""What names a game, and seats that need no storing: what follows from what is known. Pure."""
 
 import hashlib
 import hmac
@@ -14,6 +14,11 @@ _GAME_ID: Final = re.compile(r"[0-9a-f]{32}")
 def is_game_id(name: str) -> bool:
     """Whether this is a game's id, and no join code."""
     return _GAME_ID.fullmatch(name) is not None
+
+
+def plain_code(code: str) -> str:
+    """A join code however people write it: with or without its hyphen, in either case."""
+    return code.replace("-", "").casefold()
 
 
 def game_id_for(principal: str, correlation_id: str) -> str:

@@ -12,6 +12,7 @@ from tempfile import mkstemp
 from typing import Final, Protocol
 
 from planning_poker_client.errors import SeatStoreError
+from planning_poker_client.seat_keys import plain_code
 from planning_poker_model.limits import SEAT_SECRET_BYTES
 
 _FORMAT: Final = 1
@@ -43,7 +44,7 @@ class StoredSeat:
     def is_in(self, game: str) -> bool:
         """Whether it is a seat of this game, named by its id or join code."""
         return game == self.game_id or (
-            bool(self.join_code) and _plain(game) == _plain(self.join_code)
+            bool(self.join_code) and plain_code(game) == plain_code(self.join_code)
         )
 
 
@@ -192,7 +193,3 @@ def _is_whole(seat: StoredSeat) -> bool:
     return all(isinstance(text, str) for text in texts + more) and (
         bool(seat.key and seat.game) and len(seat.seat_secret) == SEAT_SECRET_BYTES
     )
-
-
-def _plain(code: str) -> str:
-    return code.replace("-", "").casefold()

@@ -12,6 +12,7 @@ from planning_poker_client.inflight import InFlight, Request
 from planning_poker_client.notices import Ended, Notice, Reported, Resuming, Settled, Told, Undone
 from planning_poker_client.reports import report_of
 from planning_poker_client.resumes import Resumes
+from planning_poker_client.seat_keys import plain_code
 
 
 class Subscriptions:
@@ -34,9 +35,9 @@ class Subscriptions:
 
     def followed(self, name: str) -> str:
         """The id of a game that is followed, by its id or join code; else `name`."""
-        code = _plain(name)
+        code = plain_code(name)
         for game_id, inbox in self.games.items():
-            if code in (game_id, _plain(inbox.view.join_code)):
+            if code in (game_id, plain_code(inbox.view.join_code)):
                 return game_id
         return name
 
@@ -336,10 +337,6 @@ class Subscriptions:
             if inbox is not None and inbox.told_head(head):
                 notices.extend(self.resume(game_id, now, "the last events have not come"))
         return notices
-
-
-def _plain(code: str) -> str:
-    return code.replace("-", "").casefold()
 
 
 def _reason(detached: pb.Detached) -> str:

@@ -92,33 +92,23 @@ class _Commands(Facade[C_co]):
         """The seat; empty where there is none."""
         return self._it.player_id
 
+    @property
+    def game_id(self) -> str:
+        """Names the game, for good."""
+        return self._it.game_id
+
+    @property
+    def seat_secret(self) -> bytes:
+        """Proves the seat: keep it secret."""
+        return self._it.seat_secret
+
 
 class SeatHandle(_Commands[_async.SeatHandle]):
     """A seat whose game need not be followed; made by `PokerClient`."""
 
-    @property
-    def game_id(self) -> str:
-        """Names the game, for good."""
-        return self._it.game_id
-
-    @property
-    def seat_secret(self) -> bytes:
-        """Proves the seat: keep it secret."""
-        return self._it.seat_secret
-
 
 class Game(_Commands[_async.Game]):
     """A game that is followed, until `detach()` or the client's end; made by `PokerClient`."""
-
-    @property
-    def game_id(self) -> str:
-        """Names the game, for good."""
-        return self._it.game_id
-
-    @property
-    def seat_secret(self) -> bytes:
-        """Proves the seat: keep it secret."""
-        return self._it.seat_secret
 
     @property
     def view(self) -> ShownView:

@@ -35,6 +35,15 @@ def poker_settings(request: pytest.FixtureRequest) -> Mapping[str, Mapping[str, 
     return merged
 
 
+def _loop_scopes(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """Which event loop pytest-asyncio gives to fixtures, and to this test."""
+    marker = request.node.get_closest_marker("asyncio")
+    own = marker.kwargs.get("loop_scope") if marker is not None else None
+    fixtures = request.config.getini("asyncio_default_fixture_loop_scope")
+    test = own or request.config.getini("asyncio_default_test_loop_scope")
+    return fixtures or "function", test or "function"
+
+
 @pytest_asyncio.fixture
 async def poker_server(
     request: pytest.FixtureRequest,
@@ -45,6 +54,14 @@ async def poker_server(
     if not inspect.iscoroutinefunction(inspect.unwrap(request.function)):
         # Its loop stands still while the test runs: nothing would ever be answered.
         pytest.fail("poker_server is for async tests: take blocking_poker_server", pytrace=False)
+    fixtures, test = _loop_scopes(request)
+    if fixtures != test:
+        # Not the test's loop either, and nobody would say so before a client's time-out.
+        pytest.fail(
+            f"poker_server is on the loop of the {fixtures} and the test on one of the {test}: set "
+            "asyncio_default_fixture_loop_scope and asyncio_default_test_loop_scope alike",
+            pytrace=False,
+        )
     async with PokerServer(tmp_path, poker_settings) as server:
         yield server
 
