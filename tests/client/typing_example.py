@@ -21,6 +21,7 @@ from planning_poker_client import (
     FileSeatStore,
     Game,
     GameView,
+    History,
     MemorySeatStore,
     OutcomeUnknown,
     PokerClient,
@@ -109,6 +110,12 @@ async def reveal(game: Game) -> frozenset[str]:
         interim = game.last_report
         return interim.pending if interim is not None else frozenset()
     return report.pending | report.absent
+
+
+async def read(client: PokerClient, receipt: Receipt) -> list[str]:
+    view: GameView = await client.read_game(receipt.game_id, min_version=receipt.version)
+    history: History = client.history(view.game_id, after_version=2)
+    return [f"{change.time:%H:%M} {change.name}" async for change in history]
 
 
 def table(game: Game) -> str:

@@ -32,6 +32,7 @@ from planning_poker_client.game import Game
 from planning_poker_client.handles import SeatHandle
 from planning_poker_client.options import ClientOptions
 from planning_poker_client.pending import PendingCommand, ShownView
+from planning_poker_client.reads import History
 from planning_poker_client.reports import DeliveryReport
 from planning_poker_client.seat_store import (
     FileSeatStore,
@@ -84,6 +85,7 @@ __all__ = [
     "GameDetached",
     "GameOver",
     "GameView",
+    "History",
     "Item",
     "JoinOptions",
     "MemorySeatStore",

@@ -16,6 +16,7 @@ from planning_poker_client.game import Game
 from planning_poker_client.handles import SeatHandle, Ways
 from planning_poker_client.logs import LOG
 from planning_poker_client.options import ClientOptions
+from planning_poker_client.reads import History, Reads, access
 from planning_poker_client.seat_keeper import DEAD, SeatKeeper
 from planning_poker_client.seat_keys import is_game_id
 from planning_poker_client.seat_store import SeatStore, StoredSeat
@@ -25,6 +26,7 @@ from planning_poker_client.sitting import Sitting
 from planning_poker_client.states import ConnectionState
 from planning_poker_client.unary import Unary
 from planning_poker_client.watch import Services, States
+from planning_poker_model.view import GameView
 
 _PROTOCOL_VERSIONS: Final = (1,)
 _ATTACHES: Final = 2
@@ -77,9 +79,10 @@ class PokerClient:
         self._connect = connect
         self._exchange = Exchange(hello, target, options, token, credentials)
         self._unary = Unary(target, instance_id, options, token, credentials)
+        self._reads = Reads(self._unary, target, options)
         self._ways = Ways(self._exchange, self._unary)
         self._sitting = Sitting(
-            self._exchange, self._ways, self._keeper, has_token=token is not None
+            self._exchange, self._ways, self._reads, self._keeper, has_token=token is not None
         )
 
     async def __aenter__(self) -> Self:
@@ -242,6 +245,56 @@ class PokerClient:
         own = pb.Command()
         own.CopyFrom(command)
         return await self._ways.execute(own, seat_secret, options)
+
+    # Reading, which joins nothing
+
+    async def read_game(
+        self,
+        game: str,
+        *,
+        version: int | None = None,
+        min_version: int | None = None,
+        passcode: str = "",
+        player_id: str = "",
+        seat_secret: bytes = b"",
+        timeout: float | None = None,
+    ) -> GameView:
+        """A game, named by its join code or id, as everyone may see it: now, or at a `version`.
+
+        With `min_version`, as it is at that version or later: a receipt's reads
+        what one has written. A game with a passcode is read with that, or with a
+        seat in it. Raises CommandRefused, ConnectionFailed.
+        """
+        request = pb.GetGameRequest(
+            game_id=game,
+            version=version,
+            min_version=min_version,
+            access=access(passcode, player_id, seat_secret),
+        )
+        return await self._reads.game(request, timeout)
+
+    def history(
+        self,
+        game: str,
+        *,
+        after_version: int = 0,
+        through_version: int | None = None,
+        passcode: str = "",
+        player_id: str = "",
+        seat_secret: bytes = b"",
+    ) -> History:
+        """The events of a game from the one behind `after_version` on, for `async for`.
+
+        It ends at the newest one of the time of asking, or at `through_version`;
+        a connection that is lost meanwhile is had again. Raises like `read_game`.
+        """
+        request = pb.ReadHistoryRequest(
+            game_id=game,
+            after_version=after_version,
+            through_version=through_version,
+            access=access(passcode, player_id, seat_secret),
+        )
+        return History(self._reads.history(request))
 
     # How
 

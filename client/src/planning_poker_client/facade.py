@@ -112,18 +112,28 @@ class Steps(Generic[T]):
                 self._next = self._loop.submit(self._step)
             step = result_of(self._next)
         except ClientClosed:
-            # The end of a client ends what it gave, behind what is left of it.
-            step = None if self._it.waits else _at_once(self._step())
+            step = self._left()
         self._next = None
         if step is None:
             raise StopIteration
         return step[0]
+
+    def _left(self) -> tuple[T] | None:
+        """The end of a client ends what it gave, behind what is left of it."""
+        return None if self._it.waits else _at_once(self._step())
 
     async def _step(self) -> tuple[T] | None:
         try:
             return (await self._it.__anext__(),)
         except StopAsyncIteration:
             return None
+
+
+class Reading(Steps[T]):
+    """Likewise, for what has an end of its own: a client that is closed before is an error."""
+
+    def _left(self) -> tuple[T] | None:
+        raise ClientClosed("The client was closed before all was read.")
 
 
 def _at_once(step: Coroutine[Any, Any, tuple[T] | None]) -> tuple[T] | None:

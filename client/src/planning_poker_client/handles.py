@@ -39,12 +39,6 @@ class Ways:
         id_ = id_of(command, options.get("request_id"))
         return await self._unary.execute(command, id_, seat_secret, options.get("timeout"))
 
-    async def resolve(self, join_code: str, timeout: float | None) -> str:
-        """The id of the game with this join code; raises PokerError."""
-        # Nobody leaves who names no seat: it is refused, and the refusal names the game.
-        asked = pb.Command(game_id=join_code, leave_game=pb.LeaveGame())
-        return await self._unary.game_of(asked, id_of(asked, None), timeout)
-
     def _is_on_stream(self, command: pb.Command, seat_secret: bytes) -> bool:
         inbox = self.followed(command.game_id)
         if inbox is None or not isinstance(self._exchange.state, Connected):

@@ -1,8 +1,10 @@
 """Takes seats, on the stream or by calls of their own: the same steps, whichever way."""
 
+import planningpoker.v1 as pb
 from planning_poker_client.changes import Receipt
 from planning_poker_client.exchange import Exchange
 from planning_poker_client.handles import Ways
+from planning_poker_client.reads import Reads
 from planning_poker_client.seat_keeper import SeatKeeper, Send, Taken
 from planning_poker_client.seat_keys import game_id_for, is_game_id
 from planning_poker_client.seating import (
@@ -21,10 +23,17 @@ class Sitting:
     """Creates games and joins them, for one client."""
 
     def __init__(
-        self, exchange: Exchange, ways: Ways, keeper: SeatKeeper, *, has_token: bool
+        self,
+        exchange: Exchange,
+        ways: Ways,
+        reads: Reads,
+        keeper: SeatKeeper,
+        *,
+        has_token: bool,
     ) -> None:
         self._exchange = exchange
         self._ways = ways
+        self._reads = reads
         self._keeper = keeper
         self._has_token = has_token
 
@@ -57,7 +66,10 @@ class Sitting:
     async def execute_join(self, game: str, name: str, options: JoinOptions) -> Taken:
         """Take a seat without a stream."""
         if self._keeper.derives and not is_game_id(game):
-            game = await self._ways.resolve(game, options.get("timeout"))
+            # The secret follows from the game's id, which must be known before joining.
+            may_read = pb.ReadAccess(passcode=options.get("passcode", ""))
+            asked = pb.GetGameRequest(game_id=game, access=may_read)
+            game = (await self._reads.game(asked, options.get("timeout"))).game_id
         seat = _seat_in(game, name, options)
         return await self._keeper.take(seat, lambda seat: self._execute(seat, options))
 

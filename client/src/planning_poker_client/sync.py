@@ -18,9 +18,17 @@ from typing import Self, TypeAlias, TypeVar
 
 import planning_poker_client as _async
 import planningpoker.v1 as pb
-from planning_poker_client.changes import Item, Receipt
+from planning_poker_client.changes import Change, Item, Receipt
 from planning_poker_client.commands import GameCommands
-from planning_poker_client.facade import Facade, Steps, blocking, giving, looking, made_like
+from planning_poker_client.facade import (
+    Facade,
+    Reading,
+    Steps,
+    blocking,
+    giving,
+    looking,
+    made_like,
+)
 from planning_poker_client.loop_thread import LoopThread
 from planning_poker_client.pending import PendingCommand, ShownView
 from planning_poker_client.reports import DeliveryReport
@@ -29,11 +37,12 @@ from planning_poker_client.states import ConnectionState
 
 Changes: TypeAlias = Steps[Item]
 States: TypeAlias = Steps[ConnectionState]
+History: TypeAlias = Reading[Change]
 Services: TypeAlias = Steps[ServiceState]
 
 C_co = TypeVar("C_co", bound=GameCommands, covariant=True)
 
-__all__ = ["Changes", "Game", "PokerClient", "SeatHandle", "Services", "States"]
+__all__ = ["Changes", "Game", "History", "PokerClient", "SeatHandle", "Services", "States"]
 
 
 def _changes(loop: LoopThread, changes: _async.Changes) -> Changes:
@@ -42,6 +51,10 @@ def _changes(loop: LoopThread, changes: _async.Changes) -> Changes:
 
 def _states(loop: LoopThread, states: _async.States) -> States:
     return Steps(loop, states)
+
+
+def _history(loop: LoopThread, history: _async.History) -> History:
+    return Reading(loop, history)
 
 
 def _services(loop: LoopThread, services: _async.Services) -> Services:
@@ -213,3 +226,5 @@ class PokerClient(Facade[_async.PokerClient]):
     execute_create = giving(_async.PokerClient.execute_create, SeatHandle)
     execute_join = giving(_async.PokerClient.execute_join, SeatHandle)
     execute = blocking(_async.PokerClient.execute)
+    read_game = blocking(_async.PokerClient.read_game)
+    history = looking(_async.PokerClient.history, _history)

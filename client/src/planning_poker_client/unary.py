@@ -10,10 +10,9 @@ import grpc.aio
 import planningpoker.v1 as pb
 from planning_poker_client.answers import receipt_of, refusal_of
 from planning_poker_client.changes import Receipt
-from planning_poker_client.errors import PokerError
+from planning_poker_client.errors import ClientClosed, PokerError
 from planning_poker_client.logs import LOG
 from planning_poker_client.options import ClientOptions
-from planning_poker_client.seat_keys import is_game_id
 from planning_poker_client.statuses import Status, status_of
 from planning_poker_client.transport import channel_options
 from planning_poker_client.tries import Pause, Tries
@@ -53,15 +52,6 @@ class Unary:
             raise refusal_of(correlation_id, result.refusal)
         return receipt_of(correlation_id, result)
 
-    async def game_of(
-        self, command: pb.Command, correlation_id: str, timeout: float | None = None
-    ) -> str:
-        """The id of the game of a command that is refused; raises PokerError if there is none."""
-        result = await self._ask(command, correlation_id, b"", timeout)
-        if not is_game_id(result.game_id):
-            raise refusal_of(correlation_id, result.refusal)
-        return result.game_id
-
     async def _ask(
         self, command: pb.Command, correlation_id: str, seat_secret: bytes, timeout: float | None
     ) -> pb.CommandResult:
@@ -100,14 +90,14 @@ class Unary:
                 await channel.channel_ready()
             timeout = max(0.0, tries.deadline - _now())
             call = PlanningPokerServiceStub(channel).Execute(
-                request, timeout=timeout, metadata=self._metadata()
+                request, timeout=timeout, metadata=self.metadata()
             )
             response = await call
         except TimeoutError:
             return tries.over()
         except grpc.aio.AioRpcError as error:
             LOG.debug("a call to %s failed: %s", self._target, error.code())
-            return tries.failed(_status_of(error), _now(), _jitter())
+            return tries.failed(status_from(error), _now(), _jitter())
         except (asyncio.CancelledError, grpc.aio.UsageError):
             if not self.closed or _is_cancelled():
                 raise
@@ -124,7 +114,14 @@ class Unary:
                 self._channel = grpc.aio.secure_channel(self._target, self._credentials, options)
         return self._channel
 
-    def _metadata(self) -> tuple[tuple[str, str], ...]:
+    def channel(self) -> grpc.aio.Channel:
+        """For calls that are no commands. Raises ClientClosed."""
+        if self.closed:
+            raise ClientClosed("The client is closed.")
+        return self._open()
+
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """What each call brings along."""
         return (("authorization", f"Bearer {self._token}"),) if self._token else ()
 
 
@@ -142,7 +139,8 @@ def _is_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def _status_of(error: grpc.aio.AioRpcError) -> Status:
+def status_from(error: grpc.aio.AioRpcError) -> Status:
+    """What a call that failed tells."""
     metadata: Any = error.trailing_metadata() or ()
     details = dict(metadata).get("grpc-status-details-bin")
     code = error.code()

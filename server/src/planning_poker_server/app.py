@@ -21,6 +21,7 @@ from planning_poker_server.execute import ExecuteService
 from planning_poker_server.grpc_api import SERVICE, PlayService, create_server
 from planning_poker_server.health import Health
 from planning_poker_server.metrics import Metrics
+from planning_poker_server.reads import ReadService
 from planning_poker_server.rooms import Rooms
 from planning_poker_server.settings import ServerSettings, Settings
 
@@ -43,6 +44,7 @@ class RunningServer:
         rooms: Rooms,
         play: PlayService,
         execute: ExecuteService,
+        reads: ReadService,
         health: Health,
         server: grpc.aio.Server,
         metrics: Metrics,
@@ -55,6 +57,7 @@ class RunningServer:
         self._rooms = rooms
         self._play = play
         self._execute = execute
+        self._reads = reads
         self._health = health
         self._server = server
         self._claim = claim
@@ -85,6 +88,7 @@ class RunningServer:
         order = Random()  # noqa: S311, it spreads load and hides nothing
         saying_goodbye = asyncio.create_task(self._play.drain(grace / 2, order))
         self._execute.drain()
+        self._reads.drain()
         await self._server.stop(grace)
         await saying_goodbye
         await self._rooms.close(max(_AT_LEAST_S, until - time.monotonic()))
@@ -144,7 +148,8 @@ async def _start(settings: Settings, clock: Clock, claim: Claim) -> RunningServe
     )
     execute = ExecuteService(rooms, settings.server, settings.stream, clock)
     health = Health(["", SERVICE])
-    server = create_server(play, execute, health, settings.server, settings.stream)
+    reads = ReadService(rooms, log, settings.server, settings.stream, clock)
+    server = create_server(play, execute, reads, health, settings.server, settings.stream)
     try:
         port = _bind(server, metrics, settings.server)
     except AddressInUse:
@@ -157,7 +162,7 @@ async def _start(settings: Settings, clock: Clock, claim: Claim) -> RunningServe
     gc.collect()
     gc.freeze()
     running = RunningServer(
-        settings, port, log, rooms, play, execute, health, server, metrics, claim
+        settings, port, log, rooms, play, execute, reads, health, server, metrics, claim
     )
     logger.info("serving on {}", running.address)
     return running

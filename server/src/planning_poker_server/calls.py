@@ -1,5 +1,6 @@
 """What the handlers of all calls share: who calls, and how a call ends with a status."""
 
+import asyncio
 import secrets
 from typing import Any, NoReturn
 
@@ -9,6 +10,7 @@ from google.rpc import error_details_pb2, status_pb2
 from loguru import logger
 
 import planningpoker.v1 as pb
+from planning_poker_server.clock import Clock
 from planning_poker_server.domain.refusals import refuse
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -40,6 +42,22 @@ def incident(what: str) -> pb.Refusal:
     logger.opt(exception=True, depth=1).error("{} failed, incident {}", what, number)
     message = f"The server failed (incident {number})."
     return refuse(pb.REASON_INTERNAL, message, definite=False)
+
+
+async def write(context: Context, frame: bytes, clock: Clock, within_ms: int) -> None:
+    """Write, unless the peer takes nothing for so long: then the call is cut off."""
+    task = asyncio.current_task()
+    if task is None:
+        raise AssertionError("handlers run in tasks")
+
+    def cut_off() -> None:
+        task.cancel()
+
+    alarm = clock.call_at(clock.now_ms() + within_ms, cut_off)
+    try:
+        await context.write(frame)
+    finally:
+        alarm.cancel()
 
 
 async def abort(context: Context, refusal: pb.Refusal) -> NoReturn:

@@ -110,6 +110,7 @@ RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "server.host": Text(r"[^\s/@]{1,255}", "a host name or an address, without a port"),
         "server.port": Whole(0, 65_535),
         "server.max_connections": Whole(1, 1_000_000),
+        "server.max_reads": Whole(1, 100_000),
         "server.max_calls": Whole(1, 1_000_000),
         "server.request_timeout_ms": Whole(1, 10 * MINUTE),
         "server.drain_timeout_ms": Whole(0, 10 * MINUTE),

@@ -29,6 +29,7 @@ from planning_poker_server.execute import ExecuteService
 from planning_poker_server.health import Health
 from planning_poker_server.metrics import Metrics
 from planning_poker_server.ratelimit import Bucket
+from planning_poker_server.reads import ReadService
 from planning_poker_server.rooms import Rooms
 from planning_poker_server.session import Session
 from planning_poker_server.settings import ServerSettings, StreamSettings
@@ -186,6 +187,7 @@ class PlayService:
 def create_server(
     play: PlayService,
     execute: ExecuteService,
+    reads: ReadService,
     health: Health,
     server: ServerSettings,
     stream: StreamSettings,
@@ -197,6 +199,8 @@ def create_server(
     handlers = {
         "Play": grpc.stream_stream_rpc_method_handler(play.play),
         "Execute": grpc.unary_unary_rpc_method_handler(execute.execute),
+        "GetGame": grpc.unary_unary_rpc_method_handler(reads.get_game),
+        "ReadHistory": grpc.unary_stream_rpc_method_handler(reads.read_history),
     }
     aio.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
     health_pb2_grpc.add_HealthServicer_to_server(health, aio)

@@ -28,6 +28,7 @@ from planning_poker_server.ratelimit import Buckets
 from planning_poker_server.requests import AttachRequest, CommandRequest
 from planning_poker_server.room import Room, Ticket
 from planning_poker_server.room_driver import RoomDriver, corrupt, failed, gone
+from planning_poker_server.seats import proves
 from planning_poker_server.settings import RoomSettings
 
 _YIELD_S = 0.005
@@ -87,7 +88,8 @@ class Rooms:
         driver = await self._find(attach.game_id)
         proven: bytes | pb.Refusal = b""
         if isinstance(driver, RoomDriver) and attach.passcode:
-            proven = await self._prove(stream.session, peer, driver, attach.passcode)
+            principal = stream.session.principal
+            proven = await self._prove(principal, peer, driver, attach.passcode)
             if driver.closed:  # it left memory meanwhile
                 driver = await self._find(attach.game_id)
         refusal = next((r for r in (driver, proven) if isinstance(r, pb.Refusal)), None)
@@ -102,6 +104,25 @@ class Rooms:
     def execute(self, asker: Asker, peer: str, request: CommandRequest) -> None:
         """Decide a command that came without a stream; the answer goes to `asker`."""
         self._command(Origin(asker, request.serial), peer, request)
+
+    async def readable(
+        self, principal: str, peer: str, name: str, access: pb.ReadAccess
+    ) -> Room | pb.Refusal:
+        """The room of a game, for whoever may read it; nothing is joined by that."""
+        driver = await self._find(name)
+        if isinstance(driver, pb.Refusal):
+            return driver
+        state, seat = driver.room.state, access.seat
+        if state.passcode is None or proves(seat.seat_secret, state.seat_hash(seat.player_id)):
+            return driver.room
+        proven: bytes | pb.Refusal = b""
+        if access.passcode:
+            proven = await self._prove(principal, peer, driver, access.passcode)
+        if isinstance(proven, pb.Refusal):
+            return proven
+        if driver.room.state.passcode != state.passcode or proven != state.passcode.hash:
+            return refuse(pb.REASON_PASSCODE_WRONG, "This game asks for its passcode, or a seat.")
+        return driver.room
 
     def unsubscribe(self, stream: Stream, game_id: str) -> None:
         """The stream follows this game no longer."""
@@ -197,19 +218,20 @@ class Rooms:
             except PasscodesBusy:
                 return _busy()
         if command.join_game.passcode:
-            proven = await self._prove(asker, peer, driver, command.join_game.passcode)
+            passcode = command.join_game.passcode
+            proven = await self._prove(asker.principal, peer, driver, passcode)
             return proven if isinstance(proven, pb.Refusal) else Actor(proven_passcode=proven)
         return Actor()
 
     async def _prove(
-        self, asker: Asker, peer: str, driver: RoomDriver, passcode: str
+        self, principal: str, peer: str, driver: RoomDriver, passcode: str
     ) -> bytes | pb.Refusal:
         """The hash that this passcode matches; empty where it is wrong or none is asked for."""
         sealed = driver.room.state.passcode
         if sealed is None or len(passcode.encode()) > PASSCODE_BYTES:
             return b""
         # Not by game: guessing at many games is as slow as at one.
-        key = f"{asker.principal}|{peer}"
+        key = f"{principal}|{peer}"
         now_ms = self._now_ms()
         wait_ms = self._passcode_hashes.take(key, now_ms)
         wait_ms = wait_ms or self._passcode_attempts.take(key, now_ms)
@@ -271,7 +293,7 @@ class Rooms:
         try:
             game_id = await self._resolve(name)
         except LogUnavailable:
-            return _unavailable()
+            return unavailable()
         if game_id is None:
             return gone()
         driver = self._drivers.get(game_id)
@@ -303,7 +325,7 @@ class Rooms:
             async for page in self._log.read(game_id):
                 await _replay(room, page)
         except LogUnavailable:
-            return _unavailable()
+            return unavailable()
         except GameCorrupt as error:
             if game_id not in self._unreadable:
                 logger.bind(game_id=game_id).error("the game's log is corrupt: {}", error)
@@ -401,7 +423,8 @@ def _brings_passcode(command: pb.Command) -> bool:
     )
 
 
-def _unavailable() -> pb.Refusal:
+def unavailable() -> pb.Refusal:
+    """The refusal of what the log cannot tell at the moment."""
     message = "The server cannot read its log at the moment: try again soon."
     return refuse(pb.REASON_LOG_UNAVAILABLE, message, retry_ms=_RETRY_MS)
 

@@ -12,6 +12,8 @@ class ServerSettings:
     """0: any free port."""
     max_connections: int
     """Streams open at once."""
+    max_reads: int
+    """Reads of games at once, of all callers together."""
     max_calls: int
     """Calls of Execute without an answer, at once."""
     request_timeout_ms: int

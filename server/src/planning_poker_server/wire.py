@@ -47,7 +47,20 @@ _CORRELATION_ID = _tag(pb.ServerEnvelope.CORRELATION_ID_FIELD_NUMBER)
 _TIMESTAMP = _tag(pb.ServerEnvelope.TIMESTAMP_FIELD_NUMBER)
 _BATCH_EVENT = _tag(pb.EventBatch.DESCRIPTOR.fields_by_name["events"].number)
 _BATCH_SNAPSHOT = _tag(pb.EventBatch.DESCRIPTOR.fields_by_name["snapshot"].number)
+_RESPONSE_GAME = _tag(pb.GetGameResponse.DESCRIPTOR.fields_by_name["game"].number)
+_RESPONSE_BATCH = _tag(pb.ReadHistoryResponse.DESCRIPTOR.fields_by_name["batch"].number)
 _ATTACHED_SNAPSHOT = _tag(pb.Attached.DESCRIPTOR.fields_by_name["snapshot"].number)
+
+
+def game_response(encoded: bytes) -> bytes:
+    """A GetGameResponse with an encoded view."""
+    return _field(_RESPONSE_GAME, encoded)
+
+
+def history_response(batch: pb.EventBatch, encoded: Iterable[bytes]) -> bytes:
+    """A ReadHistoryResponse with a run of stored events, all else of which `batch` has."""
+    spliced = b"".join([_field(_BATCH_EVENT, event) for event in encoded])
+    return _field(_RESPONSE_BATCH, batch.SerializeToString() + spliced)
 
 
 def envelope(

@@ -20,6 +20,7 @@ _SERVER = ServerSettings(
     port=0,
     max_connections=100,
     max_calls=100,
+    max_reads=100,
     request_timeout_ms=30_000,
     drain_timeout_ms=10_000,
     reflection=False,

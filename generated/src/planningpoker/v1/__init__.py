@@ -147,6 +147,7 @@ from planningpoker.v1.errors_pb2 import (
     REASON_UNSPECIFIED as REASON_UNSPECIFIED,
     REASON_UNSUPPORTED_VERSION as REASON_UNSUPPORTED_VERSION,
     REASON_VERSION_CONFLICT as REASON_VERSION_CONFLICT,
+    REASON_VERSION_NOT_THERE as REASON_VERSION_NOT_THERE,
     Reason as Reason,
     Refusal as Refusal,
 )
@@ -223,6 +224,11 @@ from planningpoker.v1.game_pb2 import (
 from planningpoker.v1.service_pb2 import (
     ExecuteRequest as ExecuteRequest,
     ExecuteResponse as ExecuteResponse,
+    GetGameRequest as GetGameRequest,
+    GetGameResponse as GetGameResponse,
+    ReadAccess as ReadAccess,
+    ReadHistoryRequest as ReadHistoryRequest,
+    ReadHistoryResponse as ReadHistoryResponse,
 )
 
 __all__ = [
@@ -300,6 +306,8 @@ __all__ = [
     "GamePhase",
     "GameSettings",
     "GameUpdated",
+    "GetGameRequest",
+    "GetGameResponse",
     "Goodbye",
     "GoodbyeReason",
     "Hello",
@@ -387,10 +395,14 @@ __all__ = [
     "REASON_UNSPECIFIED",
     "REASON_UNSUPPORTED_VERSION",
     "REASON_VERSION_CONFLICT",
+    "REASON_VERSION_NOT_THERE",
     "ROUND_STATUS_ABANDONED",
     "ROUND_STATUS_OPEN",
     "ROUND_STATUS_REVEALED",
     "ROUND_STATUS_UNSPECIFIED",
+    "ReadAccess",
+    "ReadHistoryRequest",
+    "ReadHistoryResponse",
     "Reason",
     "Refusal",
     "RemovePlayer",

@@ -71,6 +71,7 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_STORY_IN_ROUND: _Reason.ValueType  # 90
     REASON_VERSION_CONFLICT: _Reason.ValueType  # 91
     REASON_CARD_NOT_IN_DECK: _Reason.ValueType  # 92
+    REASON_VERSION_NOT_THERE: _Reason.ValueType  # 93
     REASON_TOO_MANY_PLAYERS: _Reason.ValueType  # 110
     """Limits."""
     REASON_TOO_MANY_STORIES: _Reason.ValueType  # 111
@@ -139,6 +140,7 @@ REASON_LAST_FACILITATOR: Reason.ValueType  # 89
 REASON_STORY_IN_ROUND: Reason.ValueType  # 90
 REASON_VERSION_CONFLICT: Reason.ValueType  # 91
 REASON_CARD_NOT_IN_DECK: Reason.ValueType  # 92
+REASON_VERSION_NOT_THERE: Reason.ValueType  # 93
 REASON_TOO_MANY_PLAYERS: Reason.ValueType  # 110
 """Limits."""
 REASON_TOO_MANY_STORIES: Reason.ValueType  # 111

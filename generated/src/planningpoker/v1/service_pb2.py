@@ -24,19 +24,30 @@ _sym_db = _symbol_database.Default()
 
 from planningpoker.v1 import commands_pb2 as planningpoker_dot_v1_dot_commands__pb2
 from planningpoker.v1 import envelope_pb2 as planningpoker_dot_v1_dot_envelope__pb2
+from planningpoker.v1 import game_pb2 as planningpoker_dot_v1_dot_game__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eplanningpoker/v1/service.proto\x12\x10planningpoker.v1\x1a\x1fplanningpoker/v1/commands.proto\x1a\x1fplanningpoker/v1/envelope.proto\"\x93\x01\n\x0e\x45xecuteRequest\x12\x16\n\x0e\x63orrelation_id\x18\x01 \x01(\t\x12*\n\x07\x63ommand\x18\x02 \x01(\x0b\x32\x19.planningpoker.v1.Command\x12\x13\n\x0bseat_secret\x18\x03 \x01(\x0c\x12\x13\n\x0binstance_id\x18\x04 \x01(\t\x12\x13\n\x0btraceparent\x18\x05 \x01(\t\"B\n\x0f\x45xecuteResponse\x12/\n\x06result\x18\x01 \x01(\x0b\x32\x1f.planningpoker.v1.CommandResult2\xb6\x01\n\x14PlanningPokerService\x12N\n\x04Play\x12 .planningpoker.v1.ClientEnvelope\x1a .planningpoker.v1.ServerEnvelope(\x01\x30\x01\x12N\n\x07\x45xecute\x12 .planningpoker.v1.ExecuteRequest\x1a!.planningpoker.v1.ExecuteResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eplanningpoker/v1/service.proto\x12\x10planningpoker.v1\x1a\x1fplanningpoker/v1/commands.proto\x1a\x1fplanningpoker/v1/envelope.proto\x1a\x1bplanningpoker/v1/game.proto\"\x93\x01\n\x0e\x45xecuteRequest\x12\x16\n\x0e\x63orrelation_id\x18\x01 \x01(\t\x12*\n\x07\x63ommand\x18\x02 \x01(\x0b\x32\x19.planningpoker.v1.Command\x12\x13\n\x0bseat_secret\x18\x03 \x01(\x0c\x12\x13\n\x0binstance_id\x18\x04 \x01(\t\x12\x13\n\x0btraceparent\x18\x05 \x01(\t\"B\n\x0f\x45xecuteResponse\x12/\n\x06result\x18\x01 \x01(\x0b\x32\x1f.planningpoker.v1.CommandResult\"D\n\nReadAccess\x12\x10\n\x08passcode\x18\x01 \x01(\t\x12$\n\x04seat\x18\x02 \x01(\x0b\x32\x16.planningpoker.v1.Seat\"\x9b\x01\n\x0eGetGameRequest\x12\x0f\n\x07game_id\x18\x01 \x01(\t\x12\x14\n\x07version\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x18\n\x0bmin_version\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12,\n\x06\x61\x63\x63\x65ss\x18\x04 \x01(\x0b\x32\x1c.planningpoker.v1.ReadAccessB\n\n\x08_versionB\x0e\n\x0c_min_version\"7\n\x0fGetGameResponse\x12$\n\x04game\x18\x01 \x01(\x0b\x32\x16.planningpoker.v1.Game\"\x9c\x01\n\x12ReadHistoryRequest\x12\x0f\n\x07game_id\x18\x01 \x01(\t\x12\x15\n\rafter_version\x18\x02 \x01(\x05\x12\x1c\n\x0fthrough_version\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12,\n\x06\x61\x63\x63\x65ss\x18\x04 \x01(\x0b\x32\x1c.planningpoker.v1.ReadAccessB\x12\n\x10_through_version\"B\n\x13ReadHistoryResponse\x12+\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x1c.planningpoker.v1.EventBatch2\xe4\x02\n\x14PlanningPokerService\x12N\n\x04Play\x12 .planningpoker.v1.ClientEnvelope\x1a .planningpoker.v1.ServerEnvelope(\x01\x30\x01\x12N\n\x07\x45xecute\x12 .planningpoker.v1.ExecuteRequest\x1a!.planningpoker.v1.ExecuteResponse\x12N\n\x07GetGame\x12 .planningpoker.v1.GetGameRequest\x1a!.planningpoker.v1.GetGameResponse\x12\\\n\x0bReadHistory\x12$.planningpoker.v1.ReadHistoryRequest\x1a%.planningpoker.v1.ReadHistoryResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'planningpoker.v1.service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_EXECUTEREQUEST']._serialized_start=119
-  _globals['_EXECUTEREQUEST']._serialized_end=266
-  _globals['_EXECUTERESPONSE']._serialized_start=268
-  _globals['_EXECUTERESPONSE']._serialized_end=334
-  _globals['_PLANNINGPOKERSERVICE']._serialized_start=337
-  _globals['_PLANNINGPOKERSERVICE']._serialized_end=519
+  _globals['_EXECUTEREQUEST']._serialized_start=148
+  _globals['_EXECUTEREQUEST']._serialized_end=295
+  _globals['_EXECUTERESPONSE']._serialized_start=297
+  _globals['_EXECUTERESPONSE']._serialized_end=363
+  _globals['_READACCESS']._serialized_start=365
+  _globals['_READACCESS']._serialized_end=433
+  _globals['_GETGAMEREQUEST']._serialized_start=436
+  _globals['_GETGAMEREQUEST']._serialized_end=591
+  _globals['_GETGAMERESPONSE']._serialized_start=593
+  _globals['_GETGAMERESPONSE']._serialized_end=648
+  _globals['_READHISTORYREQUEST']._serialized_start=651
+  _globals['_READHISTORYREQUEST']._serialized_end=807
+  _globals['_READHISTORYRESPONSE']._serialized_start=809
+  _globals['_READHISTORYRESPONSE']._serialized_end=875
+  _globals['_PLANNINGPOKERSERVICE']._serialized_start=878
+  _globals['_PLANNINGPOKERSERVICE']._serialized_end=1234
 # @@protoc_insertion_point(module_scope)

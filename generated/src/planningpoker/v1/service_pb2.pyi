@@ -8,6 +8,8 @@ configuration, server reflection.
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from planningpoker.v1 import commands_pb2 as _commands_pb2
+from planningpoker.v1 import envelope_pb2 as _envelope_pb2
+from planningpoker.v1 import game_pb2 as _game_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -84,3 +86,162 @@ class ExecuteResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExecuteResponse: _TypeAlias = ExecuteResponse  # noqa: Y015
+
+@_typing.final
+class ReadAccess(_message.Message):
+    """Who asks to read a game that has a passcode; empty where it has none."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PASSCODE_FIELD_NUMBER: _builtins.int
+    SEAT_FIELD_NUMBER: _builtins.int
+    passcode: _builtins.str
+    """The passcode …"""
+    @_builtins.property
+    def seat(self) -> _envelope_pb2.Seat:
+        """… or a seat in the game, which needs none."""
+
+    def __init__(
+        self,
+        *,
+        passcode: _builtins.str = ...,
+        seat: _envelope_pb2.Seat | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["seat", b"seat"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["passcode", b"passcode", "seat", b"seat"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadAccess: _TypeAlias = ReadAccess  # noqa: Y015
+
+@_typing.final
+class GetGameRequest(_message.Message):
+    """Which game, and when."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GAME_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    MIN_VERSION_FIELD_NUMBER: _builtins.int
+    ACCESS_FIELD_NUMBER: _builtins.int
+    game_id: _builtins.str
+    """By id or join code."""
+    version: _builtins.int
+    """At this version; absent: now. Above the head: OUT_OF_RANGE."""
+    min_version: _builtins.int
+    """At this version or a later one, so that one reads what one has written;
+    where the game is not there yet: OUT_OF_RANGE, to be tried again.
+    """
+    @_builtins.property
+    def access(self) -> Global___ReadAccess:
+        """Where the game has a passcode."""
+
+    def __init__(
+        self,
+        *,
+        game_id: _builtins.str = ...,
+        version: _builtins.int | None = ...,
+        min_version: _builtins.int | None = ...,
+        access: Global___ReadAccess | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_min_version", b"_min_version", "_version", b"_version", "access", b"access", "min_version", b"min_version", "version", b"version"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_min_version", b"_min_version", "_version", b"_version", "access", b"access", "game_id", b"game_id", "min_version", b"min_version", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__min_version: _TypeAlias = _typing.Literal["min_version"]  # noqa: Y015
+    _WhichOneofArgType__min_version: _TypeAlias = _typing.Literal["_min_version", b"_min_version"]  # noqa: Y015
+    _WhichOneofReturnType__version: _TypeAlias = _typing.Literal["version"]  # noqa: Y015
+    _WhichOneofArgType__version: _TypeAlias = _typing.Literal["_version", b"_version"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min_version) -> _WhichOneofReturnType__min_version | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__version) -> _WhichOneofReturnType__version | None: ...
+
+Global___GetGameRequest: _TypeAlias = GetGameRequest  # noqa: Y015
+
+@_typing.final
+class GetGameResponse(_message.Message):
+    """A game at a version."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GAME_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def game(self) -> _game_pb2.Game:
+        """What everyone may see of it."""
+
+    def __init__(
+        self,
+        *,
+        game: _game_pb2.Game | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["game", b"game"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["game", b"game"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetGameResponse: _TypeAlias = GetGameResponse  # noqa: Y015
+
+@_typing.final
+class ReadHistoryRequest(_message.Message):
+    """Which events."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GAME_ID_FIELD_NUMBER: _builtins.int
+    AFTER_VERSION_FIELD_NUMBER: _builtins.int
+    THROUGH_VERSION_FIELD_NUMBER: _builtins.int
+    ACCESS_FIELD_NUMBER: _builtins.int
+    game_id: _builtins.str
+    """By id or join code."""
+    after_version: _builtins.int
+    """From the event behind this version on; 0: from the first."""
+    through_version: _builtins.int
+    """Up to this version; absent, or above the head: to the head."""
+    @_builtins.property
+    def access(self) -> Global___ReadAccess:
+        """Where the game has a passcode."""
+
+    def __init__(
+        self,
+        *,
+        game_id: _builtins.str = ...,
+        after_version: _builtins.int = ...,
+        through_version: _builtins.int | None = ...,
+        access: Global___ReadAccess | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_through_version", b"_through_version", "access", b"access", "through_version", b"through_version"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_through_version", b"_through_version", "access", b"access", "after_version", b"after_version", "game_id", b"game_id", "through_version", b"through_version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__through_version: _TypeAlias = _typing.Literal["through_version"]  # noqa: Y015
+    _WhichOneofArgType__through_version: _TypeAlias = _typing.Literal["_through_version", b"_through_version"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__through_version) -> _WhichOneofReturnType__through_version | None: ...
+
+Global___ReadHistoryRequest: _TypeAlias = ReadHistoryRequest  # noqa: Y015
+
+@_typing.final
+class ReadHistoryResponse(_message.Message):
+    """A run of them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BATCH_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def batch(self) -> _envelope_pb2.EventBatch:
+        """Consecutive events, each run following the one before; never a snapshot."""
+
+    def __init__(
+        self,
+        *,
+        batch: _envelope_pb2.EventBatch | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadHistoryResponse: _TypeAlias = ReadHistoryResponse  # noqa: Y015

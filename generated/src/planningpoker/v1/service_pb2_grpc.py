@@ -46,6 +46,16 @@ class PlanningPokerServiceStub:
                 request_serializer=planningpoker_dot_v1_dot_service__pb2.ExecuteRequest.SerializeToString,
                 response_deserializer=planningpoker_dot_v1_dot_service__pb2.ExecuteResponse.FromString,
                 _registered_method=True)
+        self.GetGame = channel.unary_unary(
+                '/planningpoker.v1.PlanningPokerService/GetGame',
+                request_serializer=planningpoker_dot_v1_dot_service__pb2.GetGameRequest.SerializeToString,
+                response_deserializer=planningpoker_dot_v1_dot_service__pb2.GetGameResponse.FromString,
+                _registered_method=True)
+        self.ReadHistory = channel.unary_stream(
+                '/planningpoker.v1.PlanningPokerService/ReadHistory',
+                request_serializer=planningpoker_dot_v1_dot_service__pb2.ReadHistoryRequest.SerializeToString,
+                response_deserializer=planningpoker_dot_v1_dot_service__pb2.ReadHistoryResponse.FromString,
+                _registered_method=True)
 
 
 class PlanningPokerServiceServicer:
@@ -76,6 +86,23 @@ class PlanningPokerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetGame(self, request, context):
+        """A game as everyone may see it: now, or at any version it ever had. Reading
+        joins nothing. What cannot be read ends with an error, a google.rpc.Status
+        with ErrorInfo; so it is with the other reads.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReadHistory(self, request, context):
+        """A game's events from a version on, up to the newest at the time of asking;
+        then the stream ends.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PlanningPokerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -88,6 +115,16 @@ def add_PlanningPokerServiceServicer_to_server(servicer, server):
                     servicer.Execute,
                     request_deserializer=planningpoker_dot_v1_dot_service__pb2.ExecuteRequest.FromString,
                     response_serializer=planningpoker_dot_v1_dot_service__pb2.ExecuteResponse.SerializeToString,
+            ),
+            'GetGame': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetGame,
+                    request_deserializer=planningpoker_dot_v1_dot_service__pb2.GetGameRequest.FromString,
+                    response_serializer=planningpoker_dot_v1_dot_service__pb2.GetGameResponse.SerializeToString,
+            ),
+            'ReadHistory': grpc.unary_stream_rpc_method_handler(
+                    servicer.ReadHistory,
+                    request_deserializer=planningpoker_dot_v1_dot_service__pb2.ReadHistoryRequest.FromString,
+                    response_serializer=planningpoker_dot_v1_dot_service__pb2.ReadHistoryResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -145,6 +182,60 @@ class PlanningPokerService:
             '/planningpoker.v1.PlanningPokerService/Execute',
             planningpoker_dot_v1_dot_service__pb2.ExecuteRequest.SerializeToString,
             planningpoker_dot_v1_dot_service__pb2.ExecuteResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetGame(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/planningpoker.v1.PlanningPokerService/GetGame',
+            planningpoker_dot_v1_dot_service__pb2.GetGameRequest.SerializeToString,
+            planningpoker_dot_v1_dot_service__pb2.GetGameResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadHistory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/planningpoker.v1.PlanningPokerService/ReadHistory',
+            planningpoker_dot_v1_dot_service__pb2.ReadHistoryRequest.SerializeToString,
+            planningpoker_dot_v1_dot_service__pb2.ReadHistoryResponse.FromString,
             options,
             channel_credentials,
             insecure,

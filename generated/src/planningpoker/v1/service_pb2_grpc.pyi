@@ -52,6 +52,15 @@ class PlanningPokerServiceStub:
     Play: a refusal is an answer, and only a call that the server cannot take
     at all ends with an error, a google.rpc.Status with ErrorInfo.
     """
+    GetGame: _grpc.UnaryUnaryMultiCallable[_service_pb2.GetGameRequest, _service_pb2.GetGameResponse]
+    """A game as everyone may see it: now, or at any version it ever had. Reading
+    joins nothing. What cannot be read ends with an error, a google.rpc.Status
+    with ErrorInfo; so it is with the other reads.
+    """
+    ReadHistory: _grpc.UnaryStreamMultiCallable[_service_pb2.ReadHistoryRequest, _service_pb2.ReadHistoryResponse]
+    """A game's events from a version on, up to the newest at the time of asking;
+    then the stream ends.
+    """
 
 @_typing.type_check_only
 class PlanningPokerServiceAsyncStub(PlanningPokerServiceStub):
@@ -73,6 +82,15 @@ class PlanningPokerServiceAsyncStub(PlanningPokerServiceStub):
     a command whose stream is gone. Same authority and deduplication as on
     Play: a refusal is an answer, and only a call that the server cannot take
     at all ends with an error, a google.rpc.Status with ErrorInfo.
+    """
+    GetGame: _aio.UnaryUnaryMultiCallable[_service_pb2.GetGameRequest, _service_pb2.GetGameResponse]  # type: ignore[assignment]
+    """A game as everyone may see it: now, or at any version it ever had. Reading
+    joins nothing. What cannot be read ends with an error, a google.rpc.Status
+    with ErrorInfo; so it is with the other reads.
+    """
+    ReadHistory: _aio.UnaryStreamMultiCallable[_service_pb2.ReadHistoryRequest, _service_pb2.ReadHistoryResponse]  # type: ignore[assignment]
+    """A game's events from a version on, up to the newest at the time of asking;
+    then the stream ends.
     """
 
 class PlanningPokerServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -104,6 +122,27 @@ class PlanningPokerServiceServicer(metaclass=_abc_1.ABCMeta):
         a command whose stream is gone. Same authority and deduplication as on
         Play: a refusal is an answer, and only a call that the server cannot take
         at all ends with an error, a google.rpc.Status with ErrorInfo.
+        """
+
+    @_abc_1.abstractmethod
+    def GetGame(
+        self,
+        request: _service_pb2.GetGameRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.GetGameResponse, _abc.Awaitable[_service_pb2.GetGameResponse]]:
+        """A game as everyone may see it: now, or at any version it ever had. Reading
+        joins nothing. What cannot be read ends with an error, a google.rpc.Status
+        with ErrorInfo; so it is with the other reads.
+        """
+
+    @_abc_1.abstractmethod
+    def ReadHistory(
+        self,
+        request: _service_pb2.ReadHistoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_service_pb2.ReadHistoryResponse], _abc.AsyncIterator[_service_pb2.ReadHistoryResponse]]:
+        """A game's events from a version on, up to the newest at the time of asking;
+        then the stream ends.
         """
 
 def add_PlanningPokerServiceServicer_to_server(servicer: PlanningPokerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
