@@ -11,7 +11,7 @@ import planningpoker.v1 as pb
 from planning_poker_model.view import GameView
 from planningpoker.v1.service_pb2_grpc import PlanningPokerServiceStub
 from tests.integration.harness import Host
-from tests.integration.raw import Seat, Status, Stream, new_secret, status_of
+from tests.integration.raw import Seat, Status, Stream, eventually, new_secret, status_of
 from tests.integration.tables import table
 
 
@@ -250,11 +250,8 @@ async def test_who_reads_nothing_of_a_history_is_cut_off(host: Host) -> None:
         pb.ReadHistoryRequest(game_id=ada.game_id)
     )
     reads = host.server._reads
-    async with asyncio.timeout(20):
-        while not reads._reading:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-        while reads._reading:  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
+    await eventually(lambda: reads._reading == 1)
+    await eventually(lambda: reads._reading == 0)
     call.cancel()
 
 

@@ -15,6 +15,7 @@ from planning_poker_client import (
 )
 from planning_poker_simulator import FaultProxy
 from tests.integration.harness import Host
+from tests.integration.raw import eventually
 
 EAGER = ClientOptions(backoff_first=0.02, backoff_longest=0.05)
 
@@ -118,6 +119,4 @@ async def test_who_gives_up_reading_leaves_nothing_behind(host: Host) -> None:
         history = client.history(ada.game_id)
         assert (await anext(history)).version == 1
         del history
-        async with asyncio.timeout(10):
-            while host.server._reads._reading:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+        await eventually(lambda: host.server._reads._reading == 0)
