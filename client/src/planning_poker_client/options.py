@@ -13,9 +13,9 @@ class ClientOptions:
     """Longest time from opening a stream to the server's Welcome."""
     command_timeout: float = 20.0
     """Longest time from a call to its answer, unless the call says otherwise."""
-    report_timeout: float = 60.0
+    report_timeout: float = 90.0
     """Longest time that `receipt.delivered()` waits, unless the call says otherwise; the server
-    tries to deliver for about 35 s."""
+    tries to deliver for 75 s."""
     offline_votes_for: float = 0.0
     """How long a vote without a timeout of its own is kept while there is no connection, or the
     service is read-only, to be sent on return; 0: it fails like any other command."""
