@@ -222,16 +222,30 @@ async def test_more_reads_than_there_may_be_are_told_to_come_again(host: Host) -
     assert any(isinstance(outcome, pb.Game) for outcome in outcomes)
 
 
-async def test_reading_what_is_long_ago_in_a_long_game_costs_more_than_a_look(host: Host) -> None:
-    await host.start()
-    stream = await host.stream()
-    ada = await stream.create()
+async def test_reading_what_is_long_ago_in_a_long_game_costs_more_than_a_look(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await host.start(stream={"commands_per_second": 0.1, "command_burst": 100})
+    writer = await host.stream()
+    ada = await writer.create()
+    for number in range(16):
+        stories = [pb.NewStory(title=f"{number}/{n}") for n in range(50)]
+        await writer.do(ada, add_stories=pb.AddStories(stories=stories))
+    for number in range(70):
+        done = await writer.do(ada, remove_story=pb.RemoveStory(story_id=f"s{number + 1}"))
+        await writer.ack(ada.game_id, done.version)
+    monkeypatch.setattr("planning_poker_server.reads._EVENTS_PER_TOKEN", 8)
     read = await reader(host)
-    for _ in range(80):
-        await read.game(ada.game_id, version=2)
-    refused = [await read.refused(ada.game_id, version=50_000) for _ in range(2)]
-    assert [each.reason for each in refused] == ["VERSION_NOT_THERE", "TOO_MANY_COMMANDS"]
-    assert refused[1].retry_ms > 0
+    for _ in range(40):
+        await read.game(ada.game_id)
+    for _ in range(6):  # 60 looks are left, and each of these costs 11
+        assert (await read.game(ada.game_id, version=80)).version == 80
+    refused = await read.refused(ada.game_id, version=80)
+    assert (refused.code, refused.reason) == (
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        "TOO_MANY_COMMANDS",
+    )
+    assert refused.retry_ms > 0
 
 
 async def test_who_reads_nothing_of_a_history_is_cut_off(host: Host) -> None:

@@ -17,7 +17,6 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 NOBODY = ""
 """Who is asking, as long as nobody has to say."""
-RETRY_MS = 1_000
 _DOMAIN = "planningpoker"
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -25,12 +24,6 @@ _CODES = {code.value[0]: code for code in grpc.StatusCode}
 def address_of(context: Context) -> str:
     """Where a call comes from, without the port."""
     return context.peer().rpartition(":")[0]
-
-
-def draining(retry_ms: int = RETRY_MS) -> pb.Refusal:
-    """The refusal of what comes while the server stops."""
-    message = "The server is stopping: connect again in a moment."
-    return refuse(pb.REASON_DRAINING, message, retry_ms=retry_ms)
 
 
 def incident(what: str) -> pb.Refusal:

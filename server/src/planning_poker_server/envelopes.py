@@ -12,6 +12,8 @@ from planning_poker_server import ids, wire
 from planning_poker_server.domain.refusals import refuse
 from planning_poker_server.seats import hash_of
 
+RETRY_MS: Final = 1_000
+"""How soon to try again what is wrong only for the moment."""
 _MAX_NAME: Final = 64
 _MAX_VERSIONS: Final = 16
 _MAX_TRACE: Final = 256
@@ -143,13 +145,19 @@ def too_many_unanswered() -> pb.Refusal:
     return refuse(pb.REASON_TOO_MANY_UNANSWERED, message, retry_ms=100)
 
 
+def draining(retry_ms: int = RETRY_MS) -> pb.Refusal:
+    """The refusal of what comes while the server stops."""
+    message = "The server is stopping: connect again in a moment."
+    return refuse(pb.REASON_DRAINING, message, retry_ms=retry_ms)
+
+
 def took_too_long() -> pb.Refusal:
     """What is answered when there is no answer in time; nobody knows yet what it will be."""
     message = (
         "The answer took too long. Whether the command had an effect is unknown: "
         "send it again with the same correlation id."
     )
-    return refuse(pb.REASON_TIMEOUT, message, definite=False, retry_ms=1_000)
+    return refuse(pb.REASON_TIMEOUT, message, definite=False, retry_ms=RETRY_MS)
 
 
 def joining(command: pb.Command) -> pb.JoinGame:

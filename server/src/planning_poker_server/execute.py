@@ -7,7 +7,7 @@ from google.protobuf.message import DecodeError
 
 import planningpoker.v1 as pb
 from planning_poker_server import ids
-from planning_poker_server.calls import NOBODY, Context, abort, address_of, draining, incident
+from planning_poker_server.calls import NOBODY, Context, abort, address_of, incident
 from planning_poker_server.clock import Clock
 from planning_poker_server.domain.digest import digest
 from planning_poker_server.domain.refusals import refuse
@@ -16,6 +16,7 @@ from planning_poker_server.envelopes import (
     bad_command,
     bad_execute,
     bad_game_id,
+    draining,
     echo,
     game_named,
     joining,

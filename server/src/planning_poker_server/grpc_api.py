@@ -14,17 +14,10 @@ from loguru import logger
 import planningpoker.v1 as pb
 from planning_poker_server import wire
 from planning_poker_server.availability import Availability
-from planning_poker_server.calls import (
-    NOBODY,
-    RETRY_MS,
-    Context,
-    abort,
-    address_of,
-    draining,
-    incident,
-)
+from planning_poker_server.calls import NOBODY, Context, abort, address_of, incident
 from planning_poker_server.clock import Alarm, Clock
 from planning_poker_server.domain.refusals import refuse
+from planning_poker_server.envelopes import RETRY_MS, draining
 from planning_poker_server.execute import ExecuteService
 from planning_poker_server.health import Health
 from planning_poker_server.metrics import Metrics

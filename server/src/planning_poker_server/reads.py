@@ -11,18 +11,10 @@ from google.protobuf.message import DecodeError, Message
 import planningpoker.v1 as pb
 from planning_poker_model.view import GameView
 from planning_poker_server import wire
-from planning_poker_server.calls import (
-    NOBODY,
-    Context,
-    abort,
-    address_of,
-    draining,
-    incident,
-    write,
-)
+from planning_poker_server.calls import NOBODY, Context, abort, address_of, incident, write
 from planning_poker_server.clock import Clock
 from planning_poker_server.domain.refusals import refuse
-from planning_poker_server.envelopes import too_fast
+from planning_poker_server.envelopes import draining, too_fast
 from planning_poker_server.eventlog.port import EventLog, GameCorrupt, LogUnavailable, Record
 from planning_poker_server.ratelimit import Buckets
 from planning_poker_server.room import Room
@@ -77,9 +69,12 @@ class ReadService:
         async with self._read(context):
             request = _parsed(pb.GetGameRequest, message)
             room = await self._room(request.game_id, request.access, context)
-            if request.HasField("version"):
-                self._charge(context, request.version)
-            return wire.game_response(await self._game(room, request))
+            version = await self._version(room, request)
+            if version == room.head:
+                return wire.game_response(room.snapshot())
+            self._charge(context, version)
+            view = await self._view(room.game_id, version)
+            return wire.game_response(view.to_game().SerializeToString())
 
     async def read_history(self, message: bytes, context: Context) -> None:
         """The handler of ReadHistory; writes the bytes of responses."""
@@ -146,8 +141,8 @@ class ReadService:
 
     # What was
 
-    async def _game(self, room: Room, request: pb.GetGameRequest) -> bytes:
-        """The encoded view that is asked for."""
+    async def _version(self, room: Room, request: pb.GetGameRequest) -> int:
+        """The version that is asked for; raises Refused where it is not there."""
         if request.version < 0 or request.min_version < 0:
             raise Refused(_negative("version"))
         head = room.head
@@ -160,9 +155,7 @@ class ReadService:
         version = request.version if request.HasField("version") else head
         if version < request.min_version:
             raise Refused(_not_there(request.min_version, version))
-        if version == room.head:
-            return room.snapshot()
-        return (await self._view(room.game_id, version)).to_game().SerializeToString()
+        return version
 
     async def _view(self, game_id: str, version: int) -> GameView:
         """The fold of a game's events up to a version, which the log has."""

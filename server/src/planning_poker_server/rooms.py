@@ -15,6 +15,7 @@ from planning_poker_server.availability import Availability
 from planning_poker_server.clock import Clock, sleep_until
 from planning_poker_server.domain.refusals import refuse
 from planning_poker_server.domain.types import Actor
+from planning_poker_server.envelopes import RETRY_MS, draining
 from planning_poker_server.eventlog.port import (
     EventLog,
     GameCorrupt,
@@ -35,7 +36,6 @@ _YIELD_S = 0.005
 _POLL_MS = 1_000
 _LOAD_AHEAD_MS = 2_000
 _LOAD_AT_ONCE = 100
-_RETRY_MS = 1_000
 _CLOSE_S = 10.0
 _HASHES = 12
 
@@ -149,7 +149,7 @@ class Rooms:
         """
         self._closing = True
         for driver in self._drivers.values():
-            driver.stop(_draining())
+            driver.stop(draining())
         for task in self._tasks - self._room_tasks():
             task.cancel()
         deciding = self._room_tasks()
@@ -319,7 +319,7 @@ class Rooms:
 
     async def _load(self, game_id: str, *, create: bool) -> RoomDriver | pb.Refusal:
         if self._closing:
-            return _draining()
+            return draining()
         room = Room(game_id, self._limits, self._settings.tail_events)
         try:
             async for page in self._log.read(game_id):
@@ -426,14 +426,9 @@ def _brings_passcode(command: pb.Command) -> bool:
 def unavailable() -> pb.Refusal:
     """The refusal of what the log cannot tell at the moment."""
     message = "The server cannot read its log at the moment: try again soon."
-    return refuse(pb.REASON_LOG_UNAVAILABLE, message, retry_ms=_RETRY_MS)
+    return refuse(pb.REASON_LOG_UNAVAILABLE, message, retry_ms=RETRY_MS)
 
 
 def _busy() -> pb.Refusal:
     message = "Too many passcodes are being checked: try again in a moment."
-    return refuse(pb.REASON_TOO_MANY_ATTEMPTS, message, retry_ms=_RETRY_MS)
-
-
-def _draining() -> pb.Refusal:
-    message = "The server is stopping: connect again in a moment."
-    return refuse(pb.REASON_DRAINING, message, retry_ms=_RETRY_MS)
+    return refuse(pb.REASON_TOO_MANY_ATTEMPTS, message, retry_ms=RETRY_MS)
