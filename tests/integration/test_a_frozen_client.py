@@ -68,6 +68,7 @@ async def presence(game: Game, player_id: str, *, present: bool, within: float) 
     return time.monotonic() - begun
 
 
+@pytest.mark.alone
 @pytest.mark.redelivers
 async def test_it_is_noticed_within_30_s_by_default_and_comes_back_by_itself(
     tmp_path: Path,

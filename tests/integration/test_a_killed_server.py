@@ -59,6 +59,7 @@ async def back_after(player: Player, since: float) -> float:
     raise AssertionError("the client was closed")
 
 
+@pytest.mark.alone
 @pytest.mark.redelivers
 async def test_all_are_back_within_5_s_of_its_return_and_resume_and_are_answered_once(
     tmp_path: Path, wiretap: Wiretap
