@@ -97,7 +97,11 @@ class Stream:
         return sent.correlation_id
 
     async def send_bytes(self, message: bytes) -> None:
-        await self._call.write(message)
+        # A write that meets the end of the stream may fail before the read tells of it.
+        try:
+            await self._call.write(message)
+        except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as error:
+            raise StreamEnded("the stream ended") from error
 
     async def done_writing(self) -> None:
         await self._call.done_writing()
