@@ -72,6 +72,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_VERSION_CONFLICT: _Reason.ValueType  # 91
     REASON_CARD_NOT_IN_DECK: _Reason.ValueType  # 92
     REASON_VERSION_NOT_THERE: _Reason.ValueType  # 93
+    REASON_CURSOR_UNKNOWN: _Reason.ValueType  # 94
+    """The cursor is not of this log, or of another kind of watch: start over."""
     REASON_TOO_MANY_PLAYERS: _Reason.ValueType  # 110
     """Limits."""
     REASON_TOO_MANY_STORIES: _Reason.ValueType  # 111
@@ -141,6 +143,8 @@ REASON_STORY_IN_ROUND: Reason.ValueType  # 90
 REASON_VERSION_CONFLICT: Reason.ValueType  # 91
 REASON_CARD_NOT_IN_DECK: Reason.ValueType  # 92
 REASON_VERSION_NOT_THERE: Reason.ValueType  # 93
+REASON_CURSOR_UNKNOWN: Reason.ValueType  # 94
+"""The cursor is not of this log, or of another kind of watch: start over."""
 REASON_TOO_MANY_PLAYERS: Reason.ValueType  # 110
 """Limits."""
 REASON_TOO_MANY_STORIES: Reason.ValueType  # 111

@@ -22,32 +22,69 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from planningpoker.v1 import commands_pb2 as planningpoker_dot_v1_dot_commands__pb2
 from planningpoker.v1 import envelope_pb2 as planningpoker_dot_v1_dot_envelope__pb2
+from planningpoker.v1 import events_pb2 as planningpoker_dot_v1_dot_events__pb2
 from planningpoker.v1 import game_pb2 as planningpoker_dot_v1_dot_game__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eplanningpoker/v1/service.proto\x12\x10planningpoker.v1\x1a\x1fplanningpoker/v1/commands.proto\x1a\x1fplanningpoker/v1/envelope.proto\x1a\x1bplanningpoker/v1/game.proto\"\x93\x01\n\x0e\x45xecuteRequest\x12\x16\n\x0e\x63orrelation_id\x18\x01 \x01(\t\x12*\n\x07\x63ommand\x18\x02 \x01(\x0b\x32\x19.planningpoker.v1.Command\x12\x13\n\x0bseat_secret\x18\x03 \x01(\x0c\x12\x13\n\x0binstance_id\x18\x04 \x01(\t\x12\x13\n\x0btraceparent\x18\x05 \x01(\t\"B\n\x0f\x45xecuteResponse\x12/\n\x06result\x18\x01 \x01(\x0b\x32\x1f.planningpoker.v1.CommandResult\"D\n\nReadAccess\x12\x10\n\x08passcode\x18\x01 \x01(\t\x12$\n\x04seat\x18\x02 \x01(\x0b\x32\x16.planningpoker.v1.Seat\"\x9b\x01\n\x0eGetGameRequest\x12\x0f\n\x07game_id\x18\x01 \x01(\t\x12\x14\n\x07version\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x18\n\x0bmin_version\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12,\n\x06\x61\x63\x63\x65ss\x18\x04 \x01(\x0b\x32\x1c.planningpoker.v1.ReadAccessB\n\n\x08_versionB\x0e\n\x0c_min_version\"7\n\x0fGetGameResponse\x12$\n\x04game\x18\x01 \x01(\x0b\x32\x16.planningpoker.v1.Game\"\x9c\x01\n\x12ReadHistoryRequest\x12\x0f\n\x07game_id\x18\x01 \x01(\t\x12\x15\n\rafter_version\x18\x02 \x01(\x05\x12\x1c\n\x0fthrough_version\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12,\n\x06\x61\x63\x63\x65ss\x18\x04 \x01(\x0b\x32\x1c.planningpoker.v1.ReadAccessB\x12\n\x10_through_version\"B\n\x13ReadHistoryResponse\x12+\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x1c.planningpoker.v1.EventBatch2\xe4\x02\n\x14PlanningPokerService\x12N\n\x04Play\x12 .planningpoker.v1.ClientEnvelope\x1a .planningpoker.v1.ServerEnvelope(\x01\x30\x01\x12N\n\x07\x45xecute\x12 .planningpoker.v1.ExecuteRequest\x1a!.planningpoker.v1.ExecuteResponse\x12N\n\x07GetGame\x12 .planningpoker.v1.GetGameRequest\x1a!.planningpoker.v1.GetGameResponse\x12\\\n\x0bReadHistory\x12$.planningpoker.v1.ReadHistoryRequest\x1a%.planningpoker.v1.ReadHistoryResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eplanningpoker/v1/service.proto\x12\x10planningpoker.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fplanningpoker/v1/commands.proto\x1a\x1fplanningpoker/v1/envelope.proto\x1a\x1dplanningpoker/v1/events.proto\x1a\x1bplanningpoker/v1/game.proto\"\x93\x01\n\x0e\x45xecuteRequest\x12\x16\n\x0e\x63orrelation_id\x18\x01 \x01(\t\x12*\n\x07\x63ommand\x18\x02 \x01(\x0b\x32\x19.planningpoker.v1.Command\x12\x13\n\x0bseat_secret\x18\x03 \x01(\x0c\x12\x13\n\x0binstance_id\x18\x04 \x01(\t\x12\x13\n\x0btraceparent\x18\x05 \x01(\t\"B\n\x0f\x45xecuteResponse\x12/\n\x06result\x18\x01 \x01(\x0b\x32\x1f.planningpoker.v1.CommandResult\"D\n\nReadAccess\x12\x10\n\x08passcode\x18\x01 \x01(\t\x12$\n\x04seat\x18\x02 \x01(\x0b\x32\x16.planningpoker.v1.Seat\"\x9b\x01\n\x0eGetGameRequest\x12\x0f\n\x07game_id\x18\x01 \x01(\t\x12\x14\n\x07version\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x18\n\x0bmin_version\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12,\n\x06\x61\x63\x63\x65ss\x18\x04 \x01(\x0b\x32\x1c.planningpoker.v1.ReadAccessB\n\n\x08_versionB\x0e\n\x0c_min_version\"7\n\x0fGetGameResponse\x12$\n\x04game\x18\x01 \x01(\x0b\x32\x16.planningpoker.v1.Game\"\x9c\x01\n\x12ReadHistoryRequest\x12\x0f\n\x07game_id\x18\x01 \x01(\t\x12\x15\n\rafter_version\x18\x02 \x01(\x05\x12\x1c\n\x0fthrough_version\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12,\n\x06\x61\x63\x63\x65ss\x18\x04 \x01(\x0b\x32\x1c.planningpoker.v1.ReadAccessB\x12\n\x10_through_version\"B\n\x13ReadHistoryResponse\x12+\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x1c.planningpoker.v1.EventBatch\"\xb1\x03\n\x10ListGamesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12+\n\x06phases\x18\x03 \x03(\x0e\x32\x1b.planningpoker.v1.GamePhase\x12\x0c\n\x04name\x18\x04 \x01(\t\x12>\n\x06labels\x18\x05 \x03(\x0b\x32..planningpoker.v1.ListGamesRequest.LabelsEntry\x12\x31\n\rcreated_since\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x63reated_before\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rupdated_since\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0eupdated_before\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"Z\n\x11ListGamesResponse\x12,\n\x05games\x18\x01 \x03(\x0b\x32\x1d.planningpoker.v1.GameSummary\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xeb\x02\n\x0bGameSummary\x12\x0f\n\x07game_id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12*\n\x05phase\x18\x03 \x01(\x0e\x32\x1b.planningpoker.v1.GamePhase\x12\x0f\n\x07version\x18\x04 \x01(\x05\x12\x39\n\x06labels\x18\x05 \x03(\x0b\x32).planningpoker.v1.GameSummary.LabelsEntry\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tjoin_code\x18\x08 \x01(\t\x12\x19\n\x11passcode_required\x18\t \x01(\x08\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xfb\x01\n\x12WatchEventsRequest\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\t\x12\x10\n\x08\x66rom_now\x18\x02 \x01(\x08\x12\x13\n\x0b\x65vent_types\x18\x03 \x03(\t\x12@\n\x06labels\x18\x04 \x03(\x0b\x32\x30.planningpoker.v1.WatchEventsRequest.LabelsEntry\x12\x0f\n\x07game_id\x18\x05 \x01(\t\x12,\n\x06\x61\x63\x63\x65ss\x18\x06 \x01(\x0b\x32\x1c.planningpoker.v1.ReadAccess\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xc3\x01\n\x13WatchEventsResponse\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\t\x12\x31\n\x06\x65vents\x18\x02 \x01(\x0b\x32\x1f.planningpoker.v1.WatchedEventsH\x00\x12/\n\tcaught_up\x18\x03 \x01(\x0b\x32\x1a.planningpoker.v1.CaughtUpH\x00\x12\x30\n\theartbeat\x18\x04 \x01(\x0b\x32\x1b.planningpoker.v1.HeartbeatH\x00\x42\x06\n\x04item\"?\n\rWatchedEvents\x12.\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1e.planningpoker.v1.WatchedEvent\"[\n\x0cWatchedEvent\x12\x0f\n\x07game_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\x12*\n\x05\x65vent\x18\x03 \x01(\x0b\x32\x1b.planningpoker.v1.GameEvent\"\n\n\x08\x43\x61ughtUp\"8\n\tHeartbeat\x12+\n\x08interval\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"W\n\x10PurgeGameRequest\x12\x0f\n\x07game_id\x18\x01 \x01(\t\x12\x1d\n\x10\x65xpected_version\x18\x02 \x01(\x05H\x00\x88\x01\x01\x42\x13\n\x11_expected_version\"$\n\x11PurgeGameResponse\x12\x0f\n\x07game_id\x18\x01 \x01(\t2\xee\x04\n\x14PlanningPokerService\x12N\n\x04Play\x12 .planningpoker.v1.ClientEnvelope\x1a .planningpoker.v1.ServerEnvelope(\x01\x30\x01\x12N\n\x07\x45xecute\x12 .planningpoker.v1.ExecuteRequest\x1a!.planningpoker.v1.ExecuteResponse\x12N\n\x07GetGame\x12 .planningpoker.v1.GetGameRequest\x1a!.planningpoker.v1.GetGameResponse\x12\\\n\x0bReadHistory\x12$.planningpoker.v1.ReadHistoryRequest\x1a%.planningpoker.v1.ReadHistoryResponse0\x01\x12T\n\tListGames\x12\".planningpoker.v1.ListGamesRequest\x1a#.planningpoker.v1.ListGamesResponse\x12\\\n\x0bWatchEvents\x12$.planningpoker.v1.WatchEventsRequest\x1a%.planningpoker.v1.WatchEventsResponse0\x01\x12T\n\tPurgeGame\x12\".planningpoker.v1.PurgeGameRequest\x1a#.planningpoker.v1.PurgeGameResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'planningpoker.v1.service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_EXECUTEREQUEST']._serialized_start=148
-  _globals['_EXECUTEREQUEST']._serialized_end=295
-  _globals['_EXECUTERESPONSE']._serialized_start=297
-  _globals['_EXECUTERESPONSE']._serialized_end=363
-  _globals['_READACCESS']._serialized_start=365
-  _globals['_READACCESS']._serialized_end=433
-  _globals['_GETGAMEREQUEST']._serialized_start=436
-  _globals['_GETGAMEREQUEST']._serialized_end=591
-  _globals['_GETGAMERESPONSE']._serialized_start=593
-  _globals['_GETGAMERESPONSE']._serialized_end=648
-  _globals['_READHISTORYREQUEST']._serialized_start=651
-  _globals['_READHISTORYREQUEST']._serialized_end=807
-  _globals['_READHISTORYRESPONSE']._serialized_start=809
-  _globals['_READHISTORYRESPONSE']._serialized_end=875
-  _globals['_PLANNINGPOKERSERVICE']._serialized_start=878
-  _globals['_PLANNINGPOKERSERVICE']._serialized_end=1234
+  _globals['_LISTGAMESREQUEST_LABELSENTRY']._loaded_options = None
+  _globals['_LISTGAMESREQUEST_LABELSENTRY']._serialized_options = b'8\001'
+  _globals['_GAMESUMMARY_LABELSENTRY']._loaded_options = None
+  _globals['_GAMESUMMARY_LABELSENTRY']._serialized_options = b'8\001'
+  _globals['_WATCHEVENTSREQUEST_LABELSENTRY']._loaded_options = None
+  _globals['_WATCHEVENTSREQUEST_LABELSENTRY']._serialized_options = b'8\001'
+  _globals['_EXECUTEREQUEST']._serialized_start=244
+  _globals['_EXECUTEREQUEST']._serialized_end=391
+  _globals['_EXECUTERESPONSE']._serialized_start=393
+  _globals['_EXECUTERESPONSE']._serialized_end=459
+  _globals['_READACCESS']._serialized_start=461
+  _globals['_READACCESS']._serialized_end=529
+  _globals['_GETGAMEREQUEST']._serialized_start=532
+  _globals['_GETGAMEREQUEST']._serialized_end=687
+  _globals['_GETGAMERESPONSE']._serialized_start=689
+  _globals['_GETGAMERESPONSE']._serialized_end=744
+  _globals['_READHISTORYREQUEST']._serialized_start=747
+  _globals['_READHISTORYREQUEST']._serialized_end=903
+  _globals['_READHISTORYRESPONSE']._serialized_start=905
+  _globals['_READHISTORYRESPONSE']._serialized_end=971
+  _globals['_LISTGAMESREQUEST']._serialized_start=974
+  _globals['_LISTGAMESREQUEST']._serialized_end=1407
+  _globals['_LISTGAMESREQUEST_LABELSENTRY']._serialized_start=1362
+  _globals['_LISTGAMESREQUEST_LABELSENTRY']._serialized_end=1407
+  _globals['_LISTGAMESRESPONSE']._serialized_start=1409
+  _globals['_LISTGAMESRESPONSE']._serialized_end=1499
+  _globals['_GAMESUMMARY']._serialized_start=1502
+  _globals['_GAMESUMMARY']._serialized_end=1865
+  _globals['_GAMESUMMARY_LABELSENTRY']._serialized_start=1362
+  _globals['_GAMESUMMARY_LABELSENTRY']._serialized_end=1407
+  _globals['_WATCHEVENTSREQUEST']._serialized_start=1868
+  _globals['_WATCHEVENTSREQUEST']._serialized_end=2119
+  _globals['_WATCHEVENTSREQUEST_LABELSENTRY']._serialized_start=1362
+  _globals['_WATCHEVENTSREQUEST_LABELSENTRY']._serialized_end=1407
+  _globals['_WATCHEVENTSRESPONSE']._serialized_start=2122
+  _globals['_WATCHEVENTSRESPONSE']._serialized_end=2317
+  _globals['_WATCHEDEVENTS']._serialized_start=2319
+  _globals['_WATCHEDEVENTS']._serialized_end=2382
+  _globals['_WATCHEDEVENT']._serialized_start=2384
+  _globals['_WATCHEDEVENT']._serialized_end=2475
+  _globals['_CAUGHTUP']._serialized_start=2477
+  _globals['_CAUGHTUP']._serialized_end=2487
+  _globals['_HEARTBEAT']._serialized_start=2489
+  _globals['_HEARTBEAT']._serialized_end=2545
+  _globals['_PURGEGAMEREQUEST']._serialized_start=2547
+  _globals['_PURGEGAMEREQUEST']._serialized_end=2634
+  _globals['_PURGEGAMERESPONSE']._serialized_start=2636
+  _globals['_PURGEGAMERESPONSE']._serialized_end=2672
+  _globals['_PLANNINGPOKERSERVICE']._serialized_start=2675
+  _globals['_PLANNINGPOKERSERVICE']._serialized_end=3297
 # @@protoc_insertion_point(module_scope)

@@ -56,6 +56,21 @@ class PlanningPokerServiceStub:
                 request_serializer=planningpoker_dot_v1_dot_service__pb2.ReadHistoryRequest.SerializeToString,
                 response_deserializer=planningpoker_dot_v1_dot_service__pb2.ReadHistoryResponse.FromString,
                 _registered_method=True)
+        self.ListGames = channel.unary_unary(
+                '/planningpoker.v1.PlanningPokerService/ListGames',
+                request_serializer=planningpoker_dot_v1_dot_service__pb2.ListGamesRequest.SerializeToString,
+                response_deserializer=planningpoker_dot_v1_dot_service__pb2.ListGamesResponse.FromString,
+                _registered_method=True)
+        self.WatchEvents = channel.unary_stream(
+                '/planningpoker.v1.PlanningPokerService/WatchEvents',
+                request_serializer=planningpoker_dot_v1_dot_service__pb2.WatchEventsRequest.SerializeToString,
+                response_deserializer=planningpoker_dot_v1_dot_service__pb2.WatchEventsResponse.FromString,
+                _registered_method=True)
+        self.PurgeGame = channel.unary_unary(
+                '/planningpoker.v1.PlanningPokerService/PurgeGame',
+                request_serializer=planningpoker_dot_v1_dot_service__pb2.PurgeGameRequest.SerializeToString,
+                response_deserializer=planningpoker_dot_v1_dot_service__pb2.PurgeGameResponse.FromString,
+                _registered_method=True)
 
 
 class PlanningPokerServiceServicer:
@@ -103,6 +118,33 @@ class PlanningPokerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListGames(self, request, context):
+        """The games there are, the newest first, in pages. For whoever brings the
+        operator's token; by configuration for everyone, but for games that have a
+        passcode.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchEvents(self, request, context):
+        """The events of all games, or of one, from a cursor on and then live, each
+        with the cursor behind it: who keeps that with what the event caused
+        processes each event once. All games are for those who may list them; one
+        game is for whoever may read it. A reader that is slow slows nobody else;
+        one that takes nothing is cut off and goes on from its cursor.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PurgeGame(self, request, context):
+        """Removes a game with all its events, for good. Needs the operator's token.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PlanningPokerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -125,6 +167,21 @@ def add_PlanningPokerServiceServicer_to_server(servicer, server):
                     servicer.ReadHistory,
                     request_deserializer=planningpoker_dot_v1_dot_service__pb2.ReadHistoryRequest.FromString,
                     response_serializer=planningpoker_dot_v1_dot_service__pb2.ReadHistoryResponse.SerializeToString,
+            ),
+            'ListGames': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListGames,
+                    request_deserializer=planningpoker_dot_v1_dot_service__pb2.ListGamesRequest.FromString,
+                    response_serializer=planningpoker_dot_v1_dot_service__pb2.ListGamesResponse.SerializeToString,
+            ),
+            'WatchEvents': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchEvents,
+                    request_deserializer=planningpoker_dot_v1_dot_service__pb2.WatchEventsRequest.FromString,
+                    response_serializer=planningpoker_dot_v1_dot_service__pb2.WatchEventsResponse.SerializeToString,
+            ),
+            'PurgeGame': grpc.unary_unary_rpc_method_handler(
+                    servicer.PurgeGame,
+                    request_deserializer=planningpoker_dot_v1_dot_service__pb2.PurgeGameRequest.FromString,
+                    response_serializer=planningpoker_dot_v1_dot_service__pb2.PurgeGameResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -236,6 +293,87 @@ class PlanningPokerService:
             '/planningpoker.v1.PlanningPokerService/ReadHistory',
             planningpoker_dot_v1_dot_service__pb2.ReadHistoryRequest.SerializeToString,
             planningpoker_dot_v1_dot_service__pb2.ReadHistoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListGames(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/planningpoker.v1.PlanningPokerService/ListGames',
+            planningpoker_dot_v1_dot_service__pb2.ListGamesRequest.SerializeToString,
+            planningpoker_dot_v1_dot_service__pb2.ListGamesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/planningpoker.v1.PlanningPokerService/WatchEvents',
+            planningpoker_dot_v1_dot_service__pb2.WatchEventsRequest.SerializeToString,
+            planningpoker_dot_v1_dot_service__pb2.WatchEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PurgeGame(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/planningpoker.v1.PlanningPokerService/PurgeGame',
+            planningpoker_dot_v1_dot_service__pb2.PurgeGameRequest.SerializeToString,
+            planningpoker_dot_v1_dot_service__pb2.PurgeGameResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -61,6 +61,20 @@ class PlanningPokerServiceStub:
     """A game's events from a version on, up to the newest at the time of asking;
     then the stream ends.
     """
+    ListGames: _grpc.UnaryUnaryMultiCallable[_service_pb2.ListGamesRequest, _service_pb2.ListGamesResponse]
+    """The games there are, the newest first, in pages. For whoever brings the
+    operator's token; by configuration for everyone, but for games that have a
+    passcode.
+    """
+    WatchEvents: _grpc.UnaryStreamMultiCallable[_service_pb2.WatchEventsRequest, _service_pb2.WatchEventsResponse]
+    """The events of all games, or of one, from a cursor on and then live, each
+    with the cursor behind it: who keeps that with what the event caused
+    processes each event once. All games are for those who may list them; one
+    game is for whoever may read it. A reader that is slow slows nobody else;
+    one that takes nothing is cut off and goes on from its cursor.
+    """
+    PurgeGame: _grpc.UnaryUnaryMultiCallable[_service_pb2.PurgeGameRequest, _service_pb2.PurgeGameResponse]
+    """Removes a game with all its events, for good. Needs the operator's token."""
 
 @_typing.type_check_only
 class PlanningPokerServiceAsyncStub(PlanningPokerServiceStub):
@@ -92,6 +106,20 @@ class PlanningPokerServiceAsyncStub(PlanningPokerServiceStub):
     """A game's events from a version on, up to the newest at the time of asking;
     then the stream ends.
     """
+    ListGames: _aio.UnaryUnaryMultiCallable[_service_pb2.ListGamesRequest, _service_pb2.ListGamesResponse]  # type: ignore[assignment]
+    """The games there are, the newest first, in pages. For whoever brings the
+    operator's token; by configuration for everyone, but for games that have a
+    passcode.
+    """
+    WatchEvents: _aio.UnaryStreamMultiCallable[_service_pb2.WatchEventsRequest, _service_pb2.WatchEventsResponse]  # type: ignore[assignment]
+    """The events of all games, or of one, from a cursor on and then live, each
+    with the cursor behind it: who keeps that with what the event caused
+    processes each event once. All games are for those who may list them; one
+    game is for whoever may read it. A reader that is slow slows nobody else;
+    one that takes nothing is cut off and goes on from its cursor.
+    """
+    PurgeGame: _aio.UnaryUnaryMultiCallable[_service_pb2.PurgeGameRequest, _service_pb2.PurgeGameResponse]  # type: ignore[assignment]
+    """Removes a game with all its events, for good. Needs the operator's token."""
 
 class PlanningPokerServiceServicer(metaclass=_abc_1.ABCMeta):
     """Hosts planning-poker games."""
@@ -144,5 +172,37 @@ class PlanningPokerServiceServicer(metaclass=_abc_1.ABCMeta):
         """A game's events from a version on, up to the newest at the time of asking;
         then the stream ends.
         """
+
+    @_abc_1.abstractmethod
+    def ListGames(
+        self,
+        request: _service_pb2.ListGamesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.ListGamesResponse, _abc.Awaitable[_service_pb2.ListGamesResponse]]:
+        """The games there are, the newest first, in pages. For whoever brings the
+        operator's token; by configuration for everyone, but for games that have a
+        passcode.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchEvents(
+        self,
+        request: _service_pb2.WatchEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_service_pb2.WatchEventsResponse], _abc.AsyncIterator[_service_pb2.WatchEventsResponse]]:
+        """The events of all games, or of one, from a cursor on and then live, each
+        with the cursor behind it: who keeps that with what the event caused
+        processes each event once. All games are for those who may list them; one
+        game is for whoever may read it. A reader that is slow slows nobody else;
+        one that takes nothing is cut off and goes on from its cursor.
+        """
+
+    @_abc_1.abstractmethod
+    def PurgeGame(
+        self,
+        request: _service_pb2.PurgeGameRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.PurgeGameResponse, _abc.Awaitable[_service_pb2.PurgeGameResponse]]:
+        """Removes a game with all its events, for good. Needs the operator's token."""
 
 def add_PlanningPokerServiceServicer_to_server(servicer: PlanningPokerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
