@@ -401,4 +401,12 @@ def _decoded(record: Record) -> tuple[pb.GameEvent, storage.Sealed]:
 def _summary(state: GameState) -> Summary:
     view = state.view
     create_ms = view.create_time.ToMilliseconds() if view.create_time is not None else 0
-    return Summary(view.join_code, view.display_name, view.phase, create_ms, state.last_event_ms)
+    return Summary(
+        view.join_code,
+        view.display_name,
+        view.phase,
+        create_ms,
+        state.last_event_ms,
+        guarded=state.passcode is not None,
+        labels=tuple(sorted(view.labels.items())),
+    )

@@ -16,6 +16,7 @@ from planning_poker_server.clock import Alarm, Clock
 from planning_poker_server.domain.refusals import refuse
 from planning_poker_server.domain.types import Actor, FireTimer, Presence
 from planning_poker_server.eventlog.port import (
+    PURGED,
     Commit,
     Conflict,
     EventLog,
@@ -277,7 +278,7 @@ class RoomDriver:
 
     @staticmethod
     def _purged(conflict: Conflict, proposal: Proposal) -> bool:
-        return conflict.head == 0 and proposal.expected_head > 0
+        return conflict.head == PURGED or (conflict.head == 0 and proposal.expected_head > 0)
 
     async def _catch_up(self) -> None:
         async for page in self._log.read(self.room.game_id, self.room.head):
