@@ -339,6 +339,12 @@ class Room:
         """Whether a subscriber at `version` can go on with events."""
         return version == self.head or self._tail.holds(version + 1)
 
+    def events_after(self, after: int, max_events: int, max_bytes: int) -> Sequence[TailEvent]:
+        """The events behind `after` that are held, up to both limits; the room reaches it."""
+        if after >= self.head:
+            return ()
+        return self._tail.after(after, max_events, max_bytes)
+
     def waiting_bytes(self, version: int) -> int:
         """Bytes of the events behind `version`, which the room reaches."""
         return self._tail.size_after(version)

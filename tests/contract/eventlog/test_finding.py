@@ -39,7 +39,7 @@ async def test_pages_follow_one_another_without_a_gap(five: EventLog, size: int)
     while rows := await five.find(GameFilter(), behind, size):
         assert len(rows) <= size
         games += [row.game_id for row in rows]
-        behind = Place(rows[-1].summary.create_ms, rows[-1].game_id)
+        behind = rows[-1].place
     assert games == ["e", "d", "c", "b", "a"]
 
 

@@ -136,8 +136,8 @@ class MemoryLog:
             for game_id, game in self._games.items()
             if wanted.fits(game.summary)
         ]
-        rows.sort(key=_place, reverse=True)
-        return [row for row in rows if behind is None or _place(row) < behind][:limit]
+        rows.sort(key=lambda row: row.place, reverse=True)
+        return [row for row in rows if behind is None or row.place < behind][:limit]
 
     async def purge(self, game_id: str, now_ms: int, expected_head: int | None = None) -> bool:
         await self._turn()
@@ -175,7 +175,3 @@ class MemoryLog:
             await asyncio.sleep(0)
         if self._closed:
             raise LogUnavailable("The log is closed", definite=True)
-
-
-def _place(row: GameRow) -> Place:
-    return Place(row.summary.create_ms, row.game_id)

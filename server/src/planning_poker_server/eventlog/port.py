@@ -71,12 +71,24 @@ class Conflict:
     """Where the game stands; 0: there never was one; PURGED: there was, and never will be."""
 
 
+class Place(NamedTuple):
+    """A game's place among all games, the newest of which come first."""
+
+    create_ms: int
+    game_id: str
+
+
 class GameRow(NamedTuple):
     """A game as listed."""
 
     game_id: str
     head: int
     summary: Summary
+
+    @property
+    def place(self) -> Place:
+        """Where it stands among all games."""
+        return Place(self.summary.create_ms, self.game_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +109,6 @@ class GameFilter:
             and self.created_since_ms <= summary.create_ms < self.created_before_ms
             and self.updated_since_ms <= summary.update_ms < self.updated_before_ms
         )
-
-
-class Place(NamedTuple):
-    """A game's place among all games, the newest of which come first."""
-
-    create_ms: int
-    game_id: str
 
 
 class FeedRecord(NamedTuple):
