@@ -38,8 +38,8 @@ _DEMO: Final = """\
 example:
   planning-poker demo --backlog examples/backlog.csv --seed 7
 
-The backlog is a CSV file in UTF-8 with a header: title, and if you like key,
-description and url."""
+The backlog is a CSV file with a header: title, and if you like key, description
+and url; or a CSV export from Jira."""
 
 _PLAY: Final = """\
 Type `help` while playing to see what can be done. Input may also be piped:
