@@ -77,9 +77,9 @@ def records(text: str, separator: str) -> Iterator[Record]:
 
 def _of_bytes(data: bytes) -> Decoded:
     try:
-        return Decoded(data.decode("utf-8-sig"), "utf-8")
+        return Decoded(data.decode().removeprefix("\ufeff"), "utf-8")
     except UnicodeDecodeError as error:
-        line = _line_of(data[: error.start].decode("utf-8-sig", "ignore"))
+        line = _line_of(data[: error.start].decode())
         if data.startswith(codecs.BOM_UTF8) or not data.decode("utf-8", "ignore").isascii():
             # As Windows-1252 it would be read, too, with garbage for all that is UTF-8.
             raise BadStories([Finding(line, "is damaged UTF-8; save the file as UTF-8")]) from None
