@@ -29,7 +29,7 @@ def problems(content: str | bytes) -> list[str]:
 
 
 def story(title: str, **fields: str) -> pb.NewStory:
-    return pb.NewStory(title=title, **fields)  # type: ignore[arg-type]
+    return pb.NewStory(title=title, **fields)
 
 
 def test_the_example_has_twelve_stories_with_everything() -> None:

@@ -1,18 +1,18 @@
 """Every command of the contract as a method with types."""
 
-import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Literal, Unpack
 
 import planningpoker.v1 as pb
 from planning_poker_client.changes import Receipt
-from planning_poker_client.errors import CommandRefused, NoRound
+from planning_poker_client.errors import NoRound
 from planning_poker_client.exchange import CallOptions
 from planning_poker_client.inbox import Inbox
-from planning_poker_client.stories_file import StoryFile, StorySource, read_stories
+from planning_poker_client.stories_file import StorySource
 from planning_poker_client.story_columns import StoryFormat
-from planning_poker_client.story_import import ImportedStories, chunks, explained, imported
+from planning_poker_client.story_import import ImportedStories
+from planning_poker_client.story_sending import import_file, opened
 from planning_poker_client.values import Role, Seconds, to_duration, to_role
 
 
@@ -189,17 +189,13 @@ class GameCommands(ABC):
         `request_id` the ids follow from that, to import a file once more.
         `timeout` is in seconds, for each chunk.
         """
-        file = source
-        if not isinstance(file, StoryFile):  # elsewhere: a large one takes its time
-            file = await asyncio.to_thread(read_stories, file, kind=kind, base_url=base_url)
-        receipts = []
-        for chunk in chunks(file, before_story_id, request_id):
-            options = CallOptions(request_id=chunk.request_id, timeout=timeout)
-            try:
-                receipts.append(await self._send(chunk.command, options))
-            except CommandRefused as refused:
-                raise explained(refused) from None
-        return imported(file, receipts)
+        return await import_file(
+            self._send,
+            await opened(source, kind, base_url),
+            before_story_id=before_story_id,
+            request_id=request_id,
+            timeout=timeout,
+        )
 
     async def start_story(
         self,

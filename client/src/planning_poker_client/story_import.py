@@ -9,10 +9,10 @@ from planning_poker_client.changes import Receipt
 from planning_poker_client.errors import CommandRefused, Finding
 from planning_poker_client.stories_file import StoryFile
 
-CHUNK_BYTES: Final = 64 << 10
+CHUNK_BYTES: Final = 15 << 10
 CHUNK_STORIES: Final = 100
-"""Of one command; a server takes 256 KiB. Neither bound may ever change: what was begun under
-others could not be completed."""
+"""Of one command; the server takes 256 KiB, and counts what has 16 KiB as several commands. Neither
+bound may ever change: what was begun under others could not be completed."""
 
 
 @dataclass(frozen=True, slots=True)
