@@ -136,11 +136,26 @@ async def test_as_much_as_a_game_holds_is_imported_twice_in_a_row(host: Host) ->
 
 async def test_stories_so_long_that_each_counts_as_two_commands_are_imported(host: Host) -> None:
     address = (await host.start(stream={"command_burst": 20})).address
-    large = export([row(number, Description="🚀" * 4_000) for number in range(1, 41)])
+    longest = {"Summary": "🚀" * 200, "Description": "🚀" * 4_000}
+    large = export([row(number, **longest) for number in range(1, 41)])
     async with PokerClient(address) as client:
         ada = await client.create_game("Refinement", player="Ada")
         assert counts(await ada.import_stories(large)) == (40, 0)
         assert keys(ada) == KEYS[:40]
+
+
+async def test_a_game_without_room_for_all_takes_the_rest_when_there_is_room(host: Host) -> None:
+    address = (await host.start(game={"max_stories": 150})).address
+    file = read_stories(b"title\n" + b"A\n" * 200)
+    async with PokerClient(address) as client:
+        ada = await client.create_game("Refinement", player="Ada")
+        with pytest.raises(CommandRefused) as refused:
+            await ada.import_stories(file)
+        assert refused.value.reason == "TOO_MANY_STORIES"
+        for story_id in tuple(ada.view.stories)[:50]:
+            await ada.remove_story(story_id)
+        assert counts(await ada.import_stories(file)) == (100, 100)
+        assert len(ada.view.stories) == 150
 
 
 BAD = {
