@@ -124,7 +124,12 @@ def _add_create(commands: "_SubParsersAction[_Parser]") -> None:
     create = commands.add_parser("create", help="open a game and play", epilog=_CREATE)
     create.add_argument("title", metavar="TITLE", help="what the game is called")
     create.add_argument("--deck", choices=tuple(BUILT_IN), default=DEFAULT, help="cards to use")
-    create.add_argument("--backlog", metavar="FILE.csv", type=Path, help="stories to begin with")
+    create.add_argument(
+        "--backlog",
+        metavar="FILE.csv",
+        type=Path,
+        help="stories to begin with: CSV, or an export from Jira",
+    )
     create.add_argument(
         "--auto-reveal", action="store_true", help="turn the cards when everyone has voted"
     )
