@@ -11,11 +11,13 @@ async with PokerClient("localhost:50051") as client:
 from planning_poker_client.changes import Change, EventBody, Item, Receipt, Resynced, RolledBack
 from planning_poker_client.client import PokerClient
 from planning_poker_client.errors import (
+    BadStories,
     ClientClosed,
     CommandRefused,
     ConnectionFailed,
     ConnectionLost,
     ConnectionProblem,
+    Finding,
     GameDetached,
     GameOver,
     NoRound,
@@ -56,11 +58,14 @@ from planning_poker_client.states import (
     Failed,
     Reconnecting,
 )
+from planning_poker_client.stories_file import StoryFile, read_stories
+from planning_poker_client.story_import import ImportedStories
 from planning_poker_client.watch import Changes, Services, States
 from planning_poker_model.view import GameView
 
 __all__ = [
     "Available",
+    "BadStories",
     "CallOptions",
     "Change",
     "Changes",
@@ -81,11 +86,13 @@ __all__ = [
     "Failed",
     "Fallback",
     "FileSeatStore",
+    "Finding",
     "Game",
     "GameDetached",
     "GameOver",
     "GameView",
     "History",
+    "ImportedStories",
     "Item",
     "JoinOptions",
     "MemorySeatStore",
@@ -109,6 +116,8 @@ __all__ = [
     "ShownView",
     "States",
     "StoredSeat",
+    "StoryFile",
     "Unavailable",
     "WaitTimeout",
+    "read_stories",
 ]
