@@ -114,6 +114,14 @@ class FaultyLog:
         async for page in self._inner.read(game_id, after):
             yield page
 
+    async def events(self, game_id: str, after: int = 0) -> AsyncIterator[Sequence[bytes]]:
+        async for page in self.read(game_id, after):
+            yield [record.event for record in page]
+
+    async def game(self, game_id: str) -> GameRow | None:
+        self._fail()
+        return await self._inner.game(game_id)
+
     def _fail(self) -> None:
         if self.refuses:
             raise LogUnavailable("the disk is full", definite=True)

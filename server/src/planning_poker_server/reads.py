@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Final
 
 import planningpoker.v1 as pb
@@ -12,14 +12,15 @@ from planning_poker_server.admission import Admission, Refused, invalid, parsed
 from planning_poker_server.calls import NOBODY, Context, address_of, write
 from planning_poker_server.clock import Clock
 from planning_poker_server.domain.refusals import refuse
-from planning_poker_server.eventlog.port import EventLog, Record
+from planning_poker_server.eventlog.port import EventLog
 from planning_poker_server.operators import Operators
 from planning_poker_server.room import Room
+from planning_poker_server.room_driver import gone
 from planning_poker_server.rooms import Rooms
 from planning_poker_server.settings import StreamSettings
 
 _YIELD_S: Final = 0.005
-_RUN: Final = 500
+_RUN: Final = 1_000
 """Events in a message, at most."""
 _NEGATIVE: Final = "A version is never negative."
 
@@ -68,17 +69,28 @@ class ReadService:
             after = request.after_version
             if after < 0:
                 raise invalid(_NEGATIVE, "after_version")
-            room = await self._room(request.game_id, request.access, context)
-            through = room.head
+            game_id, head = await self._readable(request.game_id, request.access, context)
+            through = head
             if request.HasField("through_version"):
                 through = min(through, request.through_version)
             self._admission.charge(context, through - after)
-            async for run in self._runs(room.game_id, after, through):
-                batch = pb.EventBatch(
-                    game_id=room.game_id, first_version=run[0].version, attempt=1, replay=True
-                )
-                frame = wire.history_response(batch, (record.event for record in run))
+            async for first, run in self._runs(game_id, after, through):
+                batch = pb.EventBatch(game_id=game_id, first_version=first, attempt=1, replay=True)
+                frame = wire.history_response(batch, run)
                 await write(context, frame, self._clock, self._stream.stall_ms)
+
+    async def _readable(
+        self, name: str, access: pb.ReadAccess, context: Context
+    ) -> tuple[str, int]:
+        """Id and head of a game that may be read; raises Refused."""
+        # What nothing guards needs no room: a long game is told sooner than loaded.
+        game_id = await self._rooms.resolve(name)
+        row = await self._log.game(game_id) if game_id is not None else None
+        if row is None:
+            raise Refused(gone())
+        if row.summary.guarded and not self._operators.is_operator(context):
+            await self._room(row.game_id, access, context)
+        return row.game_id, row.head
 
     async def _room(self, name: str, access: pb.ReadAccess, context: Context) -> Room:
         if self._operators.is_operator(context):
@@ -122,24 +134,31 @@ class ReadService:
 
     async def _runs(
         self, game_id: str, after: int, through: int
-    ) -> AsyncIterator[Sequence[Record]]:
-        """The records behind `after`, in runs of the size that is sent at once."""
-        async for page in self._log.read(game_id, after):
-            run: list[Record] = []
-            size = 0
-            for record in page:
+    ) -> AsyncIterator[tuple[int, Sequence[bytes]]]:
+        """The events behind `after`, in runs of the size that is sent at once, each with its
+        first version.
+        """
+        async for page in self._log.events(game_id, after):
+            for first, run in _cut(page[: through - after], after + 1, self._stream.window_bytes):
                 self._admission.go_on()
-                if record.version > through:
-                    break
-                size += len(record.event)
-                if run and (size > self._stream.window_bytes or len(run) >= _RUN):
-                    yield run
-                    run, size = [], len(record.event)
-                run.append(record)
-            if run:
-                yield run
-            if page[-1].version >= through:
+                yield first, run
+            after += len(page)
+            if after >= through:
                 return
+
+
+def _cut(
+    page: Sequence[bytes], first: int, max_bytes: int
+) -> Iterator[tuple[int, Sequence[bytes]]]:
+    """A page in runs of at most _RUN events and `max_bytes`, but for an event that is larger."""
+    start, size = 0, 0
+    for place, event in enumerate(page):
+        size += len(event)
+        if place > start and (size > max_bytes or place - start >= _RUN):
+            yield first + start, page[start:place]
+            start, size = place, len(event)
+    if page:
+        yield first + start, page[start:]
 
 
 def _not_there(wanted: int, head: int) -> pb.Refusal:

@@ -88,6 +88,15 @@ class MemoryLog:
             yield page
             after += len(page)
 
+    async def events(self, game_id: str, after: int = 0) -> AsyncIterator[Sequence[bytes]]:
+        async for page in self.read(game_id, after):
+            yield [record.event for record in page]
+
+    async def game(self, game_id: str) -> GameRow | None:
+        await self._turn()
+        game = self._games.get(game_id)
+        return GameRow(game_id, len(game.records), game.summary) if game else None
+
     async def head(self, game_id: str) -> int:
         await self._turn()
         game = self._games.get(game_id)

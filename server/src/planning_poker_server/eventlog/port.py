@@ -172,6 +172,14 @@ class EventLog(Protocol):
         """
         ...
 
+    def events(self, game_id: str, after: int = 0) -> AsyncIterator[Sequence[bytes]]:
+        """Like `read`, but for the public halves alone: for what is to leave the server."""
+        ...
+
+    async def game(self, game_id: str) -> GameRow | None:
+        """The game as listed; None where there is none."""
+        ...
+
     async def head(self, game_id: str) -> int:
         """Version of the game's last record; 0: there is none."""
         ...

@@ -3,6 +3,7 @@
 import functools
 import json
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Dialect
@@ -17,6 +18,7 @@ from planning_poker_server.eventlog.port import (
     GameCorrupt,
     GameFilter,
     GameRow,
+    LogUnavailable,
     Place,
     Record,
     Summary,
@@ -24,6 +26,7 @@ from planning_poker_server.eventlog.port import (
 from planning_poker_server.eventlog.sqlite import last_position
 from planning_poker_server.eventlog.statements import PAGE, ReadStatements
 
+_VERSION: Final = itemgetter(0)
 _NEWEST: Final = Place(FOREVER_MS, "")
 _NO_LABELS: Final = "{}"
 
@@ -81,6 +84,7 @@ class Queries:
 
     def __init__(self, dialect: Dialect, epoch: str) -> None:
         self._sql = ReadStatements(dialect)
+        self._driver = dialect.loaded_dbapi
         self._epoch = epoch
 
     def page(self, connection: Connection, game_id: str, after: int) -> tuple[list[Record], bool]:
@@ -88,20 +92,42 @@ class Queries:
 
         Raises GameCorrupt unless they follow one another up to the head.
         """
-        try:
-            rows = connection.exec_driver_sql(self._sql.page, (game_id, after)).fetchall()
-            records = list(map(Record._make, rows))
-            full = len(records) == PAGE
-            head = after + PAGE if full else self.head(connection, game_id)
-        except OperationalError:
-            raise
-        except DBAPIError as error:
-            raise GameCorrupt("A record of the game cannot be read") from error
-        if [record.version for record in records] != list(range(after + 1, head + 1)):
-            raise GameCorrupt(f"The records behind version {after} do not lead to the head")
+        rows, full = self._rows(connection, self._sql.page, game_id, after)
+        records = list(map(Record._make, rows))
         if not all(map(_is_whole, records)):
             raise GameCorrupt(f"A record behind version {after} is of the wrong type")
         return records, full
+
+    def events(self, connection: Connection, game_id: str, after: int) -> tuple[list[bytes], bool]:
+        """Their public halves alone, otherwise like `page`."""
+        rows, full = self._rows(connection, self._sql.events, game_id, after)
+        events = [event for _, event in rows]
+        if not set(map(type, events)) <= {bytes}:  # SQLite stores any type in any column
+            raise GameCorrupt(f"A record behind version {after} is of the wrong type")
+        return events, full
+
+    def _rows(
+        self, connection: Connection, statement: str, game_id: str, after: int
+    ) -> tuple[list[tuple[Any, ...]], bool]:
+        """Rows that begin with the version, which follow `after` without a hole."""
+        try:
+            # The driver's own rows: making SQLAlchemy's of them takes as long as reading.
+            cursor = connection.exec_driver_sql(statement, (game_id, after)).cursor
+            rows = list(cursor.fetchall()) if cursor is not None else []
+            full = len(rows) == PAGE
+            head = after + PAGE if full else self.head(connection, game_id)
+        except (OperationalError, self._driver.OperationalError) as error:
+            raise LogUnavailable("The log cannot be read now", definite=True) from error
+        except (DBAPIError, self._driver.Error) as error:
+            raise GameCorrupt("A record of the game cannot be read") from error
+        if list(map(_VERSION, rows)) != list(range(after + 1, head + 1)):
+            raise GameCorrupt(f"The records behind version {after} do not lead to the head")
+        return rows, full
+
+    def game(self, connection: Connection, game_id: str) -> GameRow | None:
+        """The game as listed; None where there is none."""
+        found = _listed(connection.exec_driver_sql(self._sql.game, (game_id,)))
+        return found[0] if found else None
 
     def head(self, connection: Connection, game_id: str) -> int:
         """Version of the game's last record; 0: there is none."""

@@ -65,7 +65,7 @@ class Readers:
             with self._engine.connect() as connection:
                 try:
                     return work(connection)
-                except SQLAlchemyError:
+                except (SQLAlchemyError, LogUnavailable):
                     connection.invalidate()
                     raise
         except SQLAlchemyError as error:

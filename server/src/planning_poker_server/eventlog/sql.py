@@ -78,6 +78,28 @@ class SqlLog:
                 yield records
                 after = records[-1].version
 
+    async def events(self, game_id: str, after: int = 0) -> AsyncIterator[Sequence[bytes]]:
+        await self._settle(game_id)
+        page = self._page_of_events(game_id, after)
+        try:
+            more = True
+            while more:
+                events, more = await page
+                if more:  # read while the one before is made use of
+                    after += len(events)
+                    page = self._page_of_events(game_id, after)
+                if events:
+                    yield events
+        finally:
+            page.cancel()
+
+    def _page_of_events(self, game_id: str, after: int) -> asyncio.Task[tuple[list[bytes], bool]]:
+        reading = self._readers.run(self._queries.events, game_id, after)
+        return asyncio.get_running_loop().create_task(reading)
+
+    async def game(self, game_id: str) -> GameRow | None:
+        return await self._readers.run(self._queries.game, game_id)
+
     async def head(self, game_id: str) -> int:
         await self._settle(game_id)
         return await self._readers.run(self._queries.head, game_id)

@@ -123,6 +123,23 @@ class ReadStatements:
             "game",
             "after",
         )
+        self.events = _compiled(
+            dialect,
+            select(events.c.version, events.c.event)
+            .where(events.c.game_id == bindparam("game"), events.c.version > bindparam("after"))
+            .order_by(events.c.version)
+            .limit(_PAGE)
+            .offset(_FIRST),
+            "game",
+            "after",
+        )
+        self.game = _compiled(
+            dialect,
+            select(*(games.c[name] for name in _GAME)).where(
+                games.c.game_id == bindparam("game"), games.c.head > _FIRST
+            ),
+            "game",
+        )
         self.head = _compiled(
             dialect, select(games.c.head).where(games.c.game_id == bindparam("game")), "game"
         )
