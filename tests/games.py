@@ -23,6 +23,36 @@ TITLES = (
     "A banner for planned maintenance",
     "Let people undo a deletion for ten minutes",
     "Dark mode for the back office",
+    "Returns without a printed label",
+    "Warn before a session ends",
+    "Merge two customer accounts",
+    "Nightly backup of the search index",
+    "Delivery windows in the checkout",
+    "Rename a saved view",
+    "Tax rates by country and date",
+    "Webhooks for order changes",
+    "Keyboard shortcuts in the order list",
+    "Vouchers that end on a day",
+    "Audit log for price changes",
+    "Copy an order with new dates",
+    "Import stock from a spreadsheet",
+    "Mask card numbers in support chats",
+    "Replace the date picker",
+    "Bulk edit of product tags",
+    "Pictures in several sizes",
+    "Split a delivery in two",
+    "Explain why a payment failed",
+    "Postal codes with letters",
+    "Let a shop close for holidays",
+    "Retry failed emails",
+    "Accessibility of the basket",
+    "Currency in the reader's own format",
+    "Sort results by margin",
+    "A page for system status",
+    "Sign out everywhere",
+    "Shorter links in text messages",
+    "Save a basket for later",
+    "Fewer queries on the start page",
 )
 ODD_TITLES = {
     4: "تصدير التقارير الشهرية إلى ملف",
@@ -112,9 +142,7 @@ def played(
 def _backlog(count: int) -> pb.AddStories:
     stories = []
     for number in range(1, count + 1):
-        plain = TITLES[number % len(TITLES)]
-        turn = number // len(TITLES)
-        title = ODD_TITLES.get(number, f"{plain} ({turn + 1})" if turn else plain)
+        title = ODD_TITLES.get(number, TITLES[(number - 1) % len(TITLES)])
         key = f"SHOP-{400 + number}" if number % 5 else ""
         url = f"https://tracker.example.com/browse/{key}" if key else ""
         stories.append(pb.NewStory(title=title, key=key, url=url))
