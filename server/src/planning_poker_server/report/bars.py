@@ -84,5 +84,3 @@ def _tone(card: pb.Card, figures: pb.Statistics) -> Tone:
     if card.label in figures.modes:
         return "most"
     return "apart" if card.label in (figures.lowest_card, figures.highest_card) else "some"
-
-

@@ -1,7 +1,7 @@
 """The charts of a report: what `bars` describes, drawn."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 from unicodedata import east_asian_width
 
 from markupsafe import Markup
@@ -19,10 +19,10 @@ ROW: Final = 24
 """Pixels from one row to the next."""
 SMOOTH: Final = 5
 """Rounds that the line over all of them takes the mean of."""
-_BAR = {"clip_on": False, "linewidth": 0}
+_BAR: Final[dict[str, Any]] = {"clip_on": False, "linewidth": 0}
 
 
-def columns(chart: Bars, width: int = 300, height: int = 116) -> Markup:
+def columns(chart: Bars, width: int = 340, height: int = 116) -> Markup:
     """A column for each bar; rows, of the chosen ones only, where the labels need the room."""
     bars = chart.bars
     needed = _widest([bar.label for bar in bars]) * CHARACTER + GAP
@@ -48,7 +48,7 @@ def columns(chart: Bars, width: int = 300, height: int = 116) -> Markup:
     return drawing.svg(chart.name, chart.alternative)
 
 
-def rows(chart: Bars, width: int = 300) -> Markup:
+def rows(chart: Bars, width: int = 340) -> Markup:
     """A row for each bar, labels on the left."""
     longest = _widest([bar.label for bar in chart.bars])
     left = longest * CHARACTER + GAP
@@ -63,7 +63,9 @@ def rows(chart: Bars, width: int = 300) -> Markup:
     drawing.axes.barh(places, counts, 0.56, color=_colours(chart.bars), **_BAR)
     for place, bar in enumerate(chart.bars):
         ink = "ink" if bar.count else "muted"
-        drawing.text(-GAP * pixel, place + 0.17, bar.label, ink, ha="right", va="baseline", fontsize=12)
+        drawing.text(
+            -GAP * pixel, place + 0.17, bar.label, ink, ha="right", va="baseline", fontsize=12
+        )
         drawing.text(
             bar.count + 6 * pixel, place + 0.17, f"{bar.count:,}", va="baseline", fontsize=11
         )
@@ -77,8 +79,10 @@ def agreement(dots: Sequence[Dot], name: str, alternative: str, width: int) -> M
     axes.set_xlim(0.2, max(len(dots), 12) + 0.8)
     axes.set_ylim(0, 1)
     for share in (0.0, 0.5, 1.0):
-        _line(drawing, share)
-        drawing.text(_left(drawing, 8), share - _above(drawing, 4), f"{share:.0%}", ha="right", fontsize=11)
+        _line(drawing, share, f"{share:.0%}")
+        drawing.text(
+            _left(drawing, 8), share - _above(drawing, 4), f"{share:.0%}", ha="right", fontsize=11
+        )
     if len(dots) > SMOOTH:
         means = _means([dot.share for dot in dots])
         places = range(SMOOTH, len(dots) + 1)
@@ -88,7 +92,9 @@ def agreement(dots: Sequence[Dot], name: str, alternative: str, width: int) -> M
         chosen = [(n, dot.share) for n, dot in enumerate(dots, 1) if dot.is_first is is_first]
         if chosen:
             x, y = zip(*chosen, strict=True)
-            axes.scatter(x, y, size, face, edgecolors=INKS["most"], linewidths=1.3, clip_on=False, zorder=3)
+            axes.scatter(
+                x, y, size, face, edgecolors=INKS["most"], linewidths=1.3, clip_on=False, zorder=3
+            )
     _number_below(drawing, [str(n) for n in range(1, len(dots) + 1)], start=1)
     return drawing.svg(name, alternative)
 
@@ -102,9 +108,10 @@ def times(piles: Sequence[Pile], name: str, alternative: str, width: int) -> Mar
     axes.set_ylim(0, most)
     unit, step = _step(most)
     for line in range(int(most / step) + 1):
-        _line(drawing, line * step)
         label = f"{line * step / _UNITS[unit]:g} {unit}" if line else "0"
-        drawing.text(_left(drawing, 8), line * step - _above(drawing, 4), label, ha="right", fontsize=11)
+        drawing.text(
+            _left(drawing, 8), line * step - _above(drawing, 4), label, ha="right", fontsize=11
+        )
     bottom = [0.0] * len(piles)
     for part, ink in enumerate(("most", "second")):
         heights = [pile.parts[part] for pile in piles]
@@ -148,8 +155,10 @@ def _number_below(drawing: Drawing, labels: Sequence[str], *, start: int) -> Non
             drawing.text(place + start, _above(drawing, -18), label, ha="center", fontsize=11)
 
 
-def _line(drawing: Drawing, y: float) -> None:
+def _line(drawing: Drawing, y: float, label: str) -> None:
+    """A line across the plot, with its label on the left."""
     drawing.axes.axhline(y, color=INKS["rule"], linewidth=1, zorder=0, clip_on=False)
+    drawing.text(_left(drawing, 8), y - _above(drawing, 4), label, ha="right", fontsize=11)
 
 
 def _above(drawing: Drawing, pixels: float) -> float:

@@ -9,7 +9,6 @@ from xml.etree import ElementTree
 import matplotlib as mpl
 from markupsafe import Markup
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 # What the figure is drawn with, and the variable of the page's style that takes its place.
@@ -62,7 +61,7 @@ class Drawing:
         written = io.BytesIO()
         # The salt makes ids unique: each chart has its own.
         with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "svg.id": None}):
-            FigureCanvasSVG(self._figure).print_svg(written, metadata=_NO_METADATA)
+            self._figure.savefig(written, format="svg", metadata=_NO_METADATA)
         root = ElementTree.fromstring(written.getvalue())  # noqa: S314 - written by ourselves
         self._set_texts(root)
         _adapt(root)

@@ -162,8 +162,9 @@ def _lead(chronicle: Chronicle) -> str:
     later = sum((each.rounds_to_consensus or 0) > 1 for each in voted)
     if not voted or not (at_once or later):
         return ""
-    first = f"Everyone agreed at first sight on {at_once} of {count(len(voted), 'story', 'stories')}"
-    return f"{first}, and on {later} more after talking it over." if later else f"{first}."
+    stories = count(len(voted), "story", "stories")
+    first = f"Everyone agreed at first sight on {at_once:,} of {stories}"
+    return f"{first}, and on {later:,} more in a later round." if later else f"{first}."
 
 
 def _facts(chronicle: Chronicle) -> tuple[Fact, ...]:
@@ -179,16 +180,13 @@ def _facts(chronicle: Chronicle) -> tuple[Fact, ...]:
     if chronicle.rounds:
         abandoned = sum(r.status == pb.ROUND_STATUS_ABANDONED for r in chronicle.rounds)
         detail = f"{abandoned} of them abandoned" if abandoned else ""
-        facts.append(Fact(f"{len(chronicle.rounds):,}", _word(len(chronicle.rounds), "round"), detail))
+        rounds = len(chronicle.rounds)
+        facts.append(Fact(f"{rounds:,}", "round" if rounds == 1 else "rounds", detail))
     facts.append(_people_fact(chronicle))
     start, end = chronicle.played or (chronicle.created_at, chronicle.last_event_at)
     if chronicle.played:
         facts.append(Fact(span(end - start), "from the first round to the last"))
     return tuple(facts)
-
-
-def _word(amount: int, one: str) -> str:
-    return one if amount == 1 else f"{one}s"
 
 
 def _not_numbers(stories: Sequence[StoryRecord]) -> str:
@@ -273,7 +271,11 @@ def _earlier(chronicle: Chronicle, record: StoryRecord) -> str:
         return f"Was estimated at {', then '.join(values)}." if values else ""
     who = chronicle.name(record.estimate.player_id)
     by = f" by {isolated(who)}" if who else ""
-    return f"Estimated at {values[0]} first; changed to {', then '.join(values[1:])}{by}." if values[1:] else ""
+    return (
+        f"Estimated at {values[0]} first; changed to {', then '.join(values[1:])}{by}."
+        if values[1:]
+        else ""
+    )
 
 
 # The charts about the whole game
@@ -318,7 +320,7 @@ def _agreement_text(dots: Sequence[Dot]) -> str:
     whole = sum(dot.share == 1 for dot in dots)
     return (
         f"Over {count(len(dots), 'reveal')}, the most frequent card had {share(mean)} of the votes"
-        f" on average; {count(whole, 'reveal')} showed one card only."
+        f" on average; {count(whole, 'reveal') if whole else 'none'} showed one card only."
     )
 
 
@@ -362,7 +364,9 @@ def _reveals(chronicle: Chronicle) -> Bars | None:
     drawn = [Bar(label, amount, "most") for label, amount in counts.items()]
     counts["never"] = took[None]
     drawn.append(Bar("never", took[None]))
-    return Bars("reveals", tuple(drawn), "Stories by reveals until all agreed. " + bars.in_words(counts))
+    return Bars(
+        "reveals", tuple(drawn), "Stories by reveals until all agreed. " + bars.in_words(counts)
+    )
 
 
 def _reveals_text(chronicle: Chronicle) -> str:
@@ -398,4 +402,5 @@ def _standings_text(standings: Sequence[Standing]) -> str:
     left = len(standings) - MOST_STANDINGS
     if left <= 0:
         return ""
-    return f"The {MOST_STANDINGS} who did so most often, in the order of joining; {left:,} others voted too."
+    most = f"The {MOST_STANDINGS} who did so most often, in the order of joining"
+    return f"{most}; {left:,} others voted too."

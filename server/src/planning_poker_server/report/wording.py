@@ -17,8 +17,8 @@ def number(value: float) -> str:
 def share(part: float) -> str:
     """67 %: only what is whole is said to be 100 %, and only nothing 0 %."""
     if 0 < part < 1:
-        return f"{min(max(round(part * 100), 1), 99)} %"
-    return f"{part * 100:.0f} %"
+        return f"{min(max(round(part * 100), 1), 99)}\u202f%"
+    return f"{part * 100:.0f}\u202f%"
 
 
 def span(time: timedelta) -> str:
@@ -26,7 +26,7 @@ def span(time: timedelta) -> str:
     seconds = round(time.total_seconds())
     units = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
     largest = next((n for n, (_, size) in enumerate(units) if seconds >= size), len(units) - 1)
-    parts = []
+    parts: list[str] = []
     for unit, size in units[largest : largest + 2]:
         amount, seconds = divmod(seconds, size)
         if amount or not parts:
