@@ -86,7 +86,7 @@ def agreement(dots: Sequence[Dot], name: str, alternative: str, width: int) -> M
     if len(dots) > SMOOTH:
         means = _means([dot.share for dot in dots])
         places = range(SMOOTH, len(dots) + 1)
-        axes.plot(places, means, color=INKS["second"], linewidth=2, solid_capstyle="round")
+        axes.plot(places, means, color=INKS["second"], linewidth=2, clip_on=False)
     size = 30 if len(dots) <= width / 9 else 9
     for is_first, face in ((True, INKS["most"]), (False, INKS["paper"])):
         chosen = [(n, dot.share) for n, dot in enumerate(dots, 1) if dot.is_first is is_first]
