@@ -122,15 +122,18 @@ def test_a_game_without_a_round_says_so_and_has_no_charts() -> None:
     assert "<svg" not in html
 
 
-def test_a_game_of_nobody_and_nothing_is_a_page_too() -> None:
-    game = table(None)
-    assert "1 person" in text_of(html_of(game.events)).replace("person 1", "1 person")
+def test_a_game_that_only_began_is_a_page_too() -> None:
+    text = text_of(html_of(table(None).events))
+    assert "At the table: Ada" in text
+    assert "This game has not ended" in text
 
 
 def test_one_person_differs_from_nobody() -> None:
     text = text_of(html_of(games.played(["5", "8"])))
     assert "One person voted." in text
-    assert "Who saw it differently" not in text
+    for figure in ("Who saw it differently", "Reveals until all agreed", "Agreement over time"):
+        assert figure not in text
+    assert "100" not in text
 
 
 def test_a_deck_of_sizes_has_a_median_card_and_no_mean() -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta, tzinfo
 from typing import Final
 
 import planningpoker.v1 as pb
-from planning_poker_model.chronicle import Chronicle, Standing, StoryRecord
+from planning_poker_model.chronicle import Chronicle, RoundRecord, Standing, StoryRecord
 from planning_poker_server.report import bars
 from planning_poker_server.report.bars import Bar, Bars, Dot, Pile
 from planning_poker_server.report.round_part import RoundPart, round_part
@@ -150,6 +150,15 @@ def _state(chronicle: Chronicle) -> str:
     return ""
 
 
+def _compared(chronicle: Chronicle) -> list[StoryRecord]:
+    """The stories with a reveal of more than one card: only there people can agree."""
+    return [each for each in chronicle.stories if any(map(_is_compared, each.revealed))]
+
+
+def _is_compared(record: RoundRecord) -> bool:
+    return record.round.statistics.vote_count > 1
+
+
 def _on_the_table(chronicle: Chronicle) -> list[StoryRecord]:
     return [each for each in chronicle.stories if not each.is_removed]
 
@@ -157,7 +166,7 @@ def _on_the_table(chronicle: Chronicle) -> list[StoryRecord]:
 def _lead(chronicle: Chronicle) -> str:
     if not chronicle.rounds:
         return "No round was played in this game."
-    voted = [each for each in chronicle.stories if each.revealed]
+    voted = _compared(chronicle)
     at_once = sum(each.rounds_to_consensus == 1 for each in voted)
     later = sum((each.rounds_to_consensus or 0) > 1 for each in voted)
     if not voted or not (at_once or later):
@@ -217,7 +226,8 @@ def _stories(chronicle: Chronicle) -> tuple[StoryPart, ...]:
 
 def _story(chronicle: Chronicle, record: StoryRecord, place: int, room: int) -> StoryPart:
     story, reveals = record.story, record.revealed
-    agreement = reveals[-1].round.statistics.agreement if reveals else None
+    last = reveals[-1] if reveals else None
+    agreement = last.round.statistics.agreement if last and _is_compared(last) else None
     return StoryPart(
         number=place,
         anchor=f"story-{place}",
@@ -306,7 +316,7 @@ def _overview(chronicle: Chronicle, stories: Sequence[StoryPart]) -> Overview:
 def _dots(chronicle: Chronicle) -> list[Dot]:
     seen: set[str] = set()
     dots = []
-    for each in chronicle.revealed:
+    for each in filter(_is_compared, chronicle.revealed):
         story_id = each.round.story_id
         dots.append(Dot(each.round.statistics.agreement, not story_id or story_id not in seen))
         seen.add(story_id)
@@ -353,7 +363,7 @@ def _sizes(chronicle: Chronicle) -> Bars | None:
 
 def _reveals(chronicle: Chronicle) -> Bars | None:
     """How many reveals it took until all agreed."""
-    voted = [each for each in chronicle.stories if each.revealed]
+    voted = _compared(chronicle)
     if not voted:
         return None
     took = Counter(each.rounds_to_consensus for each in voted)
@@ -370,15 +380,13 @@ def _reveals(chronicle: Chronicle) -> Bars | None:
 
 
 def _reveals_text(chronicle: Chronicle) -> str:
-    never = [s for s in chronicle.stories if s.revealed and s.rounds_to_consensus is None]
+    never = [each for each in _compared(chronicle) if each.rounds_to_consensus is None]
     if not never:
         return ""
     settled = sum(each.estimate is not None for each in never)
-    amount = "All" if settled == len(never) else f"{settled:,}"
-    return (
-        f"“Never”: {count(len(never), 'story', 'stories')} whose cards were never all alike."
-        f" {amount} of them got an estimate all the same."
-    )
+    amount = "all" if settled == len(never) else f"{settled:,}" if settled else "none"
+    stories = count(len(never), "story", "stories")
+    return f"“Never”: {stories} without a reveal on which all agreed; {amount} got an estimate."
 
 
 # Who saw it differently
