@@ -13,7 +13,7 @@ import pytest
 import planningpoker.v1 as pb
 from planning_poker_model.chronicler import chronicle
 from planning_poker_model.decks import BUILT_IN
-from planning_poker_server.report import page as page_limits
+from planning_poker_server.report import overview, page
 from planning_poker_server.report.render import render
 from planning_poker_server.report.wording import number, share, span
 from tests import games
@@ -178,8 +178,9 @@ def test_a_crowd_is_told_in_a_few_lines() -> None:
 
 
 def test_the_largest_games_say_what_there_is_no_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("MOST_ROUNDS", "MOST_DOTS", "MOST_PILES"):
-        monkeypatch.setattr(page_limits, name, 10)
+    monkeypatch.setattr(page, "MOST_ROUNDS", 10)
+    for name in ("MOST_DOTS", "MOST_PILES"):
+        monkeypatch.setattr(overview, name, 10)
     html = html_of(games.refinement())
     history = chronicle(games.refinement())
     text = text_of(html)
