@@ -116,6 +116,12 @@ buf-breaking: $(READY) ## Compare the contract with that of AGAINST (default: ma
 bench: $(READY) ## Measure beside the peers and write benchmarks/RESULTS.md, in about four minutes
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+.PHONY: browser
+browser: ## Install what the browser tests need, Debian's chromium
+	@command -v chromium >/dev/null || { \
+	  as_root=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+	  $$as_root apt-get update -qq && $$as_root apt-get install -y -qq chromium; }
+
 .PHONY: pins
 pins: $(READY) ## Compile requirements/*.in into pinned, hashed *.txt; UPGRADE=1 for newer releases
 	@$(BIN)/python tools/compile_pins.py $(if $(UPGRADE),--upgrade)

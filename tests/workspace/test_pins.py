@@ -12,8 +12,8 @@ from tests.workspace.tree import ROOT
 
 REQUIREMENTS = ROOT / "requirements"
 DISTRIBUTIONS = ("generated", "model", "client", "server", "simulator")
-FOR_DEVELOPERS = {"simulator"}
-"""What no server needs, so that their pins are the developers'."""
+FOR_DEVELOPERS = {"simulator", "server[report]"}
+"""What no server needs, so that their pins are the developers'; extras are named "server[…]"."""
 each_file = pytest.mark.parametrize("name", ["server.txt", "dev.txt"])
 
 
@@ -34,14 +34,13 @@ def asked_for() -> list[tuple[str, Requirement]]:
     found = []
     for folder in DISTRIBUTIONS:
         project = tomllib.loads(read(ROOT / folder / "pyproject.toml"))["project"]
-        optional = project.get("optional-dependencies", {}).values()
-        for text in [
-            *project.get("dependencies", []),
-            *(each for extra in optional for each in extra),
-        ]:
+        extras = project.get("optional-dependencies", {}).items()
+        wanted = [(folder, text) for text in project.get("dependencies", [])]
+        wanted += [(f"{folder}[{extra}]", each) for extra, texts in extras for each in texts]
+        for asker, text in wanted:
             requirement = Requirement(text)
             if not requirement.name.startswith("planning-poker-"):
-                found.append((folder, requirement))
+                found.append((asker, requirement))
     return found
 
 
@@ -62,13 +61,13 @@ def test_no_pin_names_where_it_comes_from(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("folder", "wanted"), asked_for(), ids=lambda value: str(value) if value else None
+    ("asker", "wanted"), asked_for(), ids=lambda value: str(value) if value else None
 )
 def test_what_a_distribution_asks_for_is_pinned_within_its_bounds(
-    folder: str, wanted: Requirement
+    asker: str, wanted: Requirement
 ) -> None:
     name = canonicalize_name(wanted.name)
-    file = "dev" if folder in FOR_DEVELOPERS else "server"
+    file = "dev" if asker in FOR_DEVELOPERS else "server"
     (pin,) = requirements(f"{file}.txt")[name].specifier
     assert pin.version in wanted.specifier
     assert requirements(f"{file}.in")[name].specifier == wanted.specifier

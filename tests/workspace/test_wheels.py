@@ -105,6 +105,12 @@ def test_the_servers_wheel_brings_its_migrations(wheels: Path) -> None:
     assert expected <= names_in(wheels, "planning_poker_server")
 
 
+def test_the_servers_wheel_brings_the_templates_of_reports(wheels: Path) -> None:
+    folder = "planning_poker_server/report/templates"
+    names = {f"{folder}/{each}" for each in ("report.html", "round.html", "report.css")}
+    assert names <= names_in(wheels, "planning_poker_server")
+
+
 @pytest.mark.parametrize(
     "package",
     [
