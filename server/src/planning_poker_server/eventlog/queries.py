@@ -1,7 +1,7 @@
 """What the readers ask of a SQL log: plain functions of a connection."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Dialect
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -32,6 +32,11 @@ def as_version(value: object) -> int:
 def _is_whole(record: Record) -> bool:
     # SQLite stores any type in any column.
     return type(record.event) is bytes and type(record.sealed) is bytes
+
+
+def _listed(row: Sequence[Any]) -> GameRow:
+    game_id, head, code, *rest = row
+    return GameRow(game_id, head, Summary(code or "", *rest))
 
 
 class Queries:
@@ -89,11 +94,12 @@ class Queries:
 
     def games(self, connection: Connection, after: str, limit: int) -> Sequence[GameRow]:
         """Games with ids above `after`, ordered by id."""
-        rows = connection.exec_driver_sql(self._sql.games, (after, limit))
-        return [
-            GameRow(game_id, head, Summary(code or "", *rest))
-            for game_id, head, code, *rest in rows
-        ]
+        return [_listed(row) for row in connection.exec_driver_sql(self._sql.games, (after, limit))]
+
+    def game(self, connection: Connection, game_id: str) -> GameRow | None:
+        """The row of this game."""
+        row = connection.exec_driver_sql(self._sql.game, (game_id,)).first()
+        return _listed(row) if row is not None else None
 
     def due(self, connection: Connection, until_ms: int, limit: int) -> Sequence[tuple[str, Timer]]:
         """Timers due at or before `until_ms`, the earliest first."""
