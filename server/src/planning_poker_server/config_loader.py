@@ -35,7 +35,10 @@ ENVIRONMENT_VARIABLES: Final = (f"{PREFIX}ENVIRONMENT", "ENVIRONMENT")
 DEFAULT_ENVIRONMENT: Final = "development"
 COMMAND_LINE: Final = "the command line"
 
-_NOT_SETTINGS: Final = frozenset({CONFIG_DIR_VARIABLE, f"{PREFIX}ENVIRONMENT"})
+TOKEN_VARIABLE: Final = f"{PREFIX}TOKEN"
+"""What proves to a server who asks, for the commands that ask one."""
+
+_NOT_SETTINGS: Final = frozenset({CONFIG_DIR_VARIABLE, f"{PREFIX}ENVIRONMENT", TOKEN_VARIABLE})
 _NOT_ENVIRONMENTS: Final = frozenset({"default", "local"})
 _SHOWN: Final = 60
 """Characters of a bad value that a message repeats."""

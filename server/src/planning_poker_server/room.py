@@ -126,7 +126,10 @@ class _Batch:
             event.actor_id = stamp.actor_id or _joined(event)
             sealed.digest = stamp.digest
             sealed.sender_hash = stamp.sender_hash
-        encoded = Record(event.version, event.SerializeToString(), sealed.SerializeToString())
+        # Deterministic: the order of labels is chance otherwise, and an exported game that is
+        # imported again shall have the same bytes.
+        stored = event.SerializeToString(deterministic=True)
+        encoded = Record(event.version, stored, sealed.SerializeToString(deterministic=True))
         self.state.evolve(event, sealed)
         self.receipts.fold(event, sealed)
         self.events.append(_Drafted(event, sealed, encoded))
@@ -205,7 +208,7 @@ class Room:
             expected_head=self.head,
             records=tuple(drafted.record for drafted in batch.events),
             timers=batch.state.timers(),
-            summary=_summary(batch.state),
+            summary=summary(batch.state),
         )
         self._pending = proposal, batch
         return proposal
@@ -290,7 +293,7 @@ class Room:
         applied = []
         for record in records:
             try:
-                event, sealed = _decoded(record)
+                event, sealed = decoded(record)
                 self.state.evolve(event, sealed)
             except (DecodeError, ValueError, LookupError) as error:
                 raise GameCorrupt(f"record {record.version} cannot be applied") from error
@@ -397,14 +400,19 @@ def _accepted(ticket: Ticket, batch: _Batch, *, nothing: bool) -> pb.Accepted:
     return accepted
 
 
-def _decoded(record: Record) -> tuple[pb.GameEvent, storage.Sealed]:
+def decoded(record: Record) -> tuple[pb.GameEvent, storage.Sealed]:
+    """The event of a record and its sealed part.
+
+    Raises DecodeError, and ValueError where the event has another version than its record.
+    """
     event = pb.GameEvent.FromString(record.event)
     if event.version != record.version:
         raise ValueError("it holds the event of another version")
     return event, storage.Sealed.FromString(record.sealed)
 
 
-def _summary(state: GameState) -> Summary:
+def summary(state: GameState) -> Summary:
+    """What the log keeps of a game beside its events."""
     view = state.view
     create_ms = view.create_time.ToMilliseconds() if view.create_time is not None else 0
     return Summary(

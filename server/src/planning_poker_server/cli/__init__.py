@@ -1,4 +1,4 @@
-"""The command line: `planning-poker serve`, `demo`, `create` and `join`."""
+"""The command line: `planning-poker serve`, `demo`, `create`, `join` and `games`."""
 
 import io
 import os

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from planning_poker_model.decks import BUILT_IN, DEFAULT
+from planning_poker_server.cli.games.arguments import add_games
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -22,6 +23,7 @@ examples:
   planning-poker create "Sprint 12" --name Ada
                                              open a game and play it here
   planning-poker join K7QF-3M --name Bob     sit down at it
+  planning-poker games verify                check that every game can be read
 
 planning-poker COMMAND --help tells more."""
 
@@ -79,6 +81,7 @@ def parser() -> ArgumentParser:
     _add_demo(commands)
     _add_create(commands)
     _add_join(commands)
+    add_games(commands)
     return top
 
 

@@ -3,7 +3,9 @@
 import asyncio
 import codecs
 import contextlib
+import getpass
 import os
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Final
@@ -105,6 +107,11 @@ def first_line() -> str:
     while len(line) < _MAX_LINE and (byte := os.read(_STDIN, 1)) not in (b"", b"\n"):
         line += byte
     return line.decode(errors="replace").rstrip("\r")
+
+
+def asked_passcode() -> str:
+    """Ask for it without showing it; piped input brings it in its first line."""
+    return getpass.getpass("Passcode: ") if sys.stdin.isatty() else first_line()
 
 
 def terminal_restorer() -> Callable[[], None]:

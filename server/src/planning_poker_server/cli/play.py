@@ -1,7 +1,5 @@
 """`planning-poker create` and `join`: a person plays in the terminal."""
 
-import getpass
-import sys
 from argparse import Namespace
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
@@ -11,7 +9,7 @@ from rich.console import Console
 import planningpoker.v1 as pb
 from planning_poker_client import Game, PokerClient, PokerError
 from planning_poker_server.cli.at_table import AtTable
-from planning_poker_server.cli.keyboard import first_line, terminal_restorer
+from planning_poker_server.cli.keyboard import asked_passcode, terminal_restorer
 from planning_poker_server.cli.results import print_results
 from planning_poker_server.cli.running import Failure, interruptible, run, say
 from planning_poker_server.cli.stories import stories_from
@@ -24,7 +22,7 @@ _Enter: TypeAlias = Callable[[PokerClient], Awaitable[Game]]
 def create(arguments: Namespace) -> int:
     """Open a game and play it as its facilitator. Raises BadStories and Failure."""
     stories = stories_from(arguments.backlog) if arguments.backlog else None
-    passcode = _passcode(arguments)
+    passcode = asked_passcode() if arguments.passcode else ""
 
     async def enter(client: PokerClient) -> Game:
         game = await client.create_game(
@@ -44,7 +42,7 @@ def create(arguments: Namespace) -> int:
 
 def join(arguments: Namespace) -> int:
     """Sit down at a game and play. Raises Failure."""
-    passcode = _passcode(arguments)
+    passcode = asked_passcode() if arguments.passcode else ""
 
     async def enter(client: PokerClient) -> Game:
         return await client.join(
@@ -78,12 +76,3 @@ async def _play(server: str, enter: _Enter) -> int:
 
 def _role(arguments: Namespace) -> pb.PlayerRole.ValueType:
     return pb.PLAYER_ROLE_OBSERVER if arguments.observer else pb.PLAYER_ROLE_VOTER
-
-
-def _passcode(arguments: Namespace) -> str:
-    """Ask for it without showing it; piped input brings it in its first line."""
-    if not arguments.passcode:
-        return ""
-    if sys.stdin.isatty():
-        return getpass.getpass("Passcode: ")
-    return first_line()

@@ -8,6 +8,15 @@ from planning_poker_server.domain.ledger import Ledger
 _DEAD = ""
 
 
+def unprovable(version: int) -> storage.Sealed:
+    """The sealed part of an event that gives a seat which no secret can prove.
+
+    What stands for the hash is none of SHA-256's, by its length, and no two
+    seats share it.
+    """
+    return storage.Sealed(seat=storage.SealedSeat(secret_hash=f"nobody {version}".encode()))
+
+
 class Seats:
     """The seats of a game with the hashes of their secrets.
 

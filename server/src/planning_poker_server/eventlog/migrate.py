@@ -33,3 +33,19 @@ def migrate(connection: Connection, scripts: Path = _SCRIPTS) -> None:
 
     context = MigrationContext.configure(connection, opts={"fn": steps})
     context.run_migrations(op=Operations(context))
+
+
+def check_schema(connection: Connection, scripts: Path = _SCRIPTS) -> None:
+    """Raise LogError unless the schema is this version's; changes nothing."""
+    directory = ScriptDirectory(scripts)
+    found = MigrationContext.configure(connection).get_current_heads()
+    if not found:
+        raise LogError("it is no database of this service, or an empty one")
+    if found == tuple(directory.get_heads()):
+        return
+    if {script.revision for script in directory.walk_revisions()}.issuperset(found):
+        raise LogError(
+            "it was made by an older version of the server; start this one on it once, "
+            "which brings it up to date"
+        )
+    raise LogError("it was made by a newer version of the server; use the program of that version")

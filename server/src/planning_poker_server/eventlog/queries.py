@@ -63,15 +63,11 @@ def labels_of(stored: str) -> tuple[tuple[str, str], ...]:
         return ()
 
 
-def _listed(rows: Iterable[Any]) -> list[GameRow]:
-    return [
-        GameRow(
-            game_id,
-            head,
-            Summary(code or "", name, phase, create_ms, update_ms, bool(guarded), labels_of(text)),
-        )
-        for game_id, head, code, name, phase, create_ms, update_ms, guarded, text in rows
-    ]
+def listed(row: Sequence[Any]) -> GameRow:
+    """A row of the games' table."""
+    game_id, head, code, name, phase, create_ms, update_ms, guarded, labels = row
+    known = bool(guarded), labels_of(labels)
+    return GameRow(game_id, head, Summary(code or "", name, phase, create_ms, update_ms, *known))
 
 
 def _is_whole(record: Record) -> bool:
@@ -126,8 +122,8 @@ class Queries:
 
     def game(self, connection: Connection, game_id: str) -> GameRow | None:
         """The game as listed; None where there is none."""
-        found = _listed(connection.exec_driver_sql(self._sql.game, (game_id,)))
-        return found[0] if found else None
+        row = connection.exec_driver_sql(self._sql.game, (game_id,)).first()
+        return listed(row) if row is not None else None
 
     def head(self, connection: Connection, game_id: str) -> int:
         """Version of the game's last record; 0: there is none."""
@@ -169,7 +165,7 @@ class Queries:
 
     def games(self, connection: Connection, after: str, limit: int) -> Sequence[GameRow]:
         """Games with ids above `after`, ordered by id."""
-        return _listed(connection.exec_driver_sql(self._sql.games, (after, limit)))
+        return list(map(listed, connection.exec_driver_sql(self._sql.games, (after, limit))))
 
     def find(
         self, connection: Connection, wanted: GameFilter, behind: Place | None, limit: int
@@ -185,7 +181,7 @@ class Queries:
             phases,
             limit,
         )
-        return _listed(connection.exec_driver_sql(self._sql.find, values))
+        return list(map(listed, connection.exec_driver_sql(self._sql.find, values)))
 
     def due(self, connection: Connection, until_ms: int, limit: int) -> Sequence[tuple[str, Timer]]:
         """Timers due at or before `until_ms`, the earliest first."""

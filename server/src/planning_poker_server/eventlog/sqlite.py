@@ -49,6 +49,17 @@ class SqliteFile:
         _sync(path.parent)
         return cls(path, status.st_dev, status.st_ino)
 
+    @classmethod
+    def find(cls, url: str) -> "SqliteFile":
+        """The file of this URL, which must be there; nothing is made.
+
+        Raises LogError for a URL that names no file of SQLite, OSError where
+        there is none.
+        """
+        path = _path(url).absolute()
+        status = path.stat()
+        return cls(path, status.st_dev, status.st_ino)
+
     def check(self) -> None:
         """Raise LogUnavailable if the path leads elsewhere by now.
 
@@ -87,10 +98,23 @@ class SqliteFile:
         event.listen(engine, "begin", _begin)
         return engine
 
-    def _url(self) -> URL:
-        # mode=rw: a file that vanished is an error, never a new and empty log.
+    def spectator(self, busy_timeout_ms: int) -> Engine:
+        """For one thread of a program that must never write, be a server there or not."""
+        engine = create_engine(
+            self._url("ro"),
+            poolclass=QueuePool,
+            pool_size=1,
+            max_overflow=0,
+            connect_args=_arguments(busy_timeout_ms),
+            hide_parameters=True,
+        )
+        event.listen(engine, "begin", _begin)
+        return engine
+
+    def _url(self, mode: str = "rw") -> URL:
+        # Not rwc: a file that vanished is an error, never a new and empty log.
         return URL.create(
-            "sqlite", database=f"file:{quote(str(self.path))}", query={"mode": "rw", "uri": "true"}
+            "sqlite", database=f"file:{quote(str(self.path))}", query={"mode": mode, "uri": "true"}
         )
 
 

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.sql import ClauseElement
 
 from planning_poker_server.domain.types import Timer
-from planning_poker_server.eventlog.port import Record, Summary
+from planning_poker_server.eventlog.port import PURGED, Record, Summary
 from planning_poker_server.eventlog.tables import events, games, log, timers
 
 PAGE: Final = 1_000
@@ -207,3 +207,68 @@ class ReadStatements:
             "most",
         )
         self.epoch = _compiled(dialect, select(func.min(log.c.epoch)))
+
+
+class InspectionStatements:
+    """What looks at rows as they are stored, whether they fit together or not."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        # A purged game has no records, and is nothing to be looked at.
+        there = games.c.head != literal_column(str(PURGED))
+        self.totals = _compiled(dialect, select(func.count(), func.sum(games.c.head)).where(there))
+        self.game = _compiled(
+            dialect,
+            select(*(games.c[name] for name in _GAME)).where(
+                games.c.game_id == bindparam("game"), there
+            ),
+            "game",
+        )
+        self.ids = _compiled(
+            dialect,
+            select(games.c.game_id)
+            .where(games.c.game_id > bindparam("after"), there)
+            .order_by(games.c.game_id)
+            .limit(_PAGE)
+            .offset(_FIRST),
+            "after",
+        )
+        self.last = _compiled(
+            dialect,
+            select(func.max(events.c.version)).where(events.c.game_id == bindparam("game")),
+            "game",
+        )
+        self.timers = _compiled(
+            dialect,
+            select(*(timers.c[name] for name in Timer._fields)).where(
+                timers.c.game_id == bindparam("game")
+            ),
+            "game",
+        )
+        self.rows = _compiled(
+            dialect,
+            select(events.c.position, *(events.c[name] for name in _PAYLOAD))
+            .where(events.c.game_id == bindparam("game"), events.c.version > bindparam("after"))
+            .order_by(events.c.version)
+            .limit(_PAGE)
+            .offset(_FIRST),
+            "game",
+            "after",
+        )
+        self.strays = _compiled(
+            dialect,
+            select(events.c.game_id, func.count())
+            .where(events.c.game_id.not_in(select(games.c.game_id)))
+            .group_by(events.c.game_id)
+            .order_by(events.c.game_id)
+            .limit(_PAGE)
+            .offset(_FIRST),
+        )
+        self.stray_timers = _compiled(
+            dialect,
+            select(timers.c.game_id, func.count())
+            .where(timers.c.game_id.not_in(select(games.c.game_id)))
+            .group_by(timers.c.game_id)
+            .order_by(timers.c.game_id)
+            .limit(_PAGE)
+            .offset(_FIRST),
+        )
