@@ -28,8 +28,10 @@ from planning_poker_client.errors import (
     WaitTimeout,
 )
 from planning_poker_client.exchange import CallOptions
+from planning_poker_client.feed import CaughtUp, FeedItem, Watched, WatchOptions
 from planning_poker_client.game import Game
 from planning_poker_client.handles import SeatHandle
+from planning_poker_client.listing import GameList, GameSummary, ListOptions
 from planning_poker_client.options import ClientOptions
 from planning_poker_client.pending import PendingCommand, ShownView
 from planning_poker_client.reads import History
@@ -57,11 +59,13 @@ from planning_poker_client.states import (
     Reconnecting,
 )
 from planning_poker_client.watch import Changes, Services, States
+from planning_poker_client.watcher import Watch
 from planning_poker_model.view import GameView
 
 __all__ = [
     "Available",
     "CallOptions",
+    "CaughtUp",
     "Change",
     "Changes",
     "ClientClosed",
@@ -80,14 +84,18 @@ __all__ = [
     "EventBody",
     "Failed",
     "Fallback",
+    "FeedItem",
     "FileSeatStore",
     "Game",
     "GameDetached",
+    "GameList",
     "GameOver",
+    "GameSummary",
     "GameView",
     "History",
     "Item",
     "JoinOptions",
+    "ListOptions",
     "MemorySeatStore",
     "NoRound",
     "NotReported",
@@ -111,4 +119,7 @@ __all__ = [
     "StoredSeat",
     "Unavailable",
     "WaitTimeout",
+    "Watch",
+    "WatchOptions",
+    "Watched",
 ]
