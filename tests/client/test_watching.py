@@ -129,6 +129,16 @@ def test_the_next_stream_begins_behind_what_was_told_even_if_it_was_not_taken_ye
     assert len(taken(watch)) == 2
 
 
+def test_what_was_now_does_not_move_with_a_loss() -> None:
+    watch = watching(from_now=True)
+    assert watch.opened().from_now
+    watch.lost(LOST, NOW, 0.5)
+    assert watch.opened().from_now
+    watch.received(heartbeat(""), NOW)  # the log is empty
+    watch.lost(LOST, NOW, 0.5)
+    assert watch.opened() == pb.WatchEventsRequest(access=pb.ReadAccess())
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_whatever_is_cut_and_however_slowly_it_is_taken_each_event_comes_once(seed: int) -> None:
     random = Random(seed)  # noqa: S311

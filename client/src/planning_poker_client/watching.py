@@ -73,7 +73,8 @@ class Watching:
         request = pb.WatchEventsRequest()
         request.CopyFrom(self._request)
         request.cursor = self._reached
-        request.from_now = request.from_now and not self._reached
+        # Of an empty log, the place that "now" was is none: the first event is what comes next.
+        request.from_now = request.from_now and not (self._reached or self._ever_welcomed)
         return request
 
     def silent_at(self, now: float) -> float | None:
