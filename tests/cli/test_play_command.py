@@ -6,6 +6,7 @@ import pytest
 
 import planningpoker.v1 as pb
 from planning_poker_client import Game, PokerClient
+from tests.client.jira_export import export, row
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Start
@@ -148,6 +149,27 @@ async def test_one_can_open_a_game_with_a_backlog_and_lead_it(
         await ada.type("end")
     assert await ada.end() == 0
     assert ada.lines[-1] == "1 of 2 stories estimated."
+
+
+async def test_an_export_from_jira_is_a_backlog_and_what_was_cut_is_told(
+    start: "Start", address: str, tmp_path: Path
+) -> None:
+    backlog = tmp_path / "jira.csv"
+    long = {"Description": "x" * 5_000}
+    backlog.write_bytes(export([row(number, **long) for number in range(1, 13)]))
+    ada = await start(
+        *("create", "Sprint 13", "--name", "Ada", "--server", address, "--backlog", str(backlog))
+    )
+    await ada.until("others join with")
+    await ada.type("next")
+    await ada.until("SHOP-1 is on the table.")
+    await ada.type("end")
+    assert await ada.end() == 0
+    told = (await ada.errors()).splitlines()
+    assert told[0] == (
+        f"{backlog}: line 2: the description was cut from 5,000 to 4,000 characters."
+    )
+    assert told[10:] == [f"{backlog}: … and 2 more like these."]
 
 
 async def test_a_passcode_comes_in_the_first_line_and_is_printed_nowhere(

@@ -10,6 +10,7 @@ from pathlib import Path
 import planningpoker.v1 as pb
 from planning_poker_client import (
     Available,
+    BadStories,
     CaughtUp,
     Change,
     ClientOptions,
@@ -24,6 +25,7 @@ from planning_poker_client import (
     GameSummary,
     GameView,
     History,
+    ImportedStories,
     MemorySeatStore,
     OutcomeUnknown,
     PokerClient,
@@ -36,10 +38,12 @@ from planning_poker_client import (
     SeatStore,
     ShownView,
     StoredSeat,
+    StoryFile,
     Unavailable,
     WaitTimeout,
     Watch,
     Watched,
+    read_stories,
     sync,
 )
 
@@ -142,6 +146,24 @@ async def vote(game: Game, card: str, webhook_id: str) -> Receipt | None:
     except PokerError as error:
         print(error.definite, error.retryable)
         raise
+
+
+async def refine(game: Game, path: Path) -> list[str]:
+    try:
+        result: ImportedStories = await game.import_stories(
+            path, base_url="https://example.atlassian.net", timeout=30
+        )
+    except BadStories as bad:
+        return [f"{path.name}:{problem.line} {problem.what}" for problem in bad.problems]
+    print(f"{result.added} of {len(result.story_ids)} stories are new")
+    return [str(note) for note in result.notes]
+
+
+async def checked_before(client: PokerClient, data: bytes) -> Game:
+    file: StoryFile = read_stories(data, kind="csv")
+    game = await client.create_game(f"{len(file.stories)} stories", player="Ada")
+    await game.import_stories(file, before_story_id="")
+    return game
 
 
 def summary(view: GameView) -> dict[str, str]:
@@ -257,6 +279,7 @@ def script(address: str) -> dict[str, str]:
         receipt: Receipt = game.start_round(story_id, duration=timedelta(minutes=5))
         game.vote("8", request_id="hook-1")
         game.wait_for(lambda view: receipt.round_id != "" and bool(view.voted), timeout=60)
+        print(game.import_stories(Path("jira.csv")).already_there)
         report: DeliveryReport = game.delivered(game.reveal(force=True), timeout=60)
         print(report.final, client.service, game.stale)
         for state in client.states():
@@ -297,4 +320,5 @@ def wrong(game: sync.Game, client: sync.PokerClient) -> None:
     client.watch(cursor=3)  # type: ignore[arg-type]
     client.list_games(phases=["open"])  # type: ignore[list-item]
     story: int = game.add_story("Login")  # type: ignore[assignment]
+    game.import_stories("jira.csv")  # type: ignore[arg-type]
     print(story)

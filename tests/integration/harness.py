@@ -22,8 +22,10 @@ from planning_poker_server.eventlog.port import (
     EventLog,
     FeedRecord,
     GameCorrupt,
+    GameFilter,
     GameRow,
     LogUnavailable,
+    Place,
     Proposal,
     Record,
 )
@@ -126,6 +128,19 @@ class FaultyLog:
 
     def scan(self, cursor: str = "") -> AsyncIterator[Sequence[FeedRecord]]:
         return self._inner.scan(cursor)
+
+    async def end(self) -> str:
+        return await self._inner.end()
+
+    async def find(
+        self, wanted: GameFilter, behind: Place | None = None, limit: int = 100
+    ) -> Sequence[GameRow]:
+        self._fail()
+        return await self._inner.find(wanted, behind, limit)
+
+    async def purge(self, game_id: str, now_ms: int, expected_head: int | None = None) -> bool:
+        self._fail()
+        return await self._inner.purge(game_id, now_ms, expected_head)
 
     async def games(self, after: str = "", limit: int = 100) -> Sequence[GameRow]:
         return await self._inner.games(after, limit)

@@ -100,7 +100,7 @@ async def test_both_ways_at_once_the_second_waits_for_the_first(host: Host) -> N
     await bob_stream.begin(bob, correlation_id, **vote())
     await host.log.held.wait()
     asked = asyncio.create_task(calls.execute(client, bob, correlation_id, **vote()))
-    await eventually(lambda: bool(host.server._execute._unanswered))
+    await eventually(lambda: bool(host.server._services.execute._unanswered))
     host.log.release()
     first, second = await bob_stream.answer(correlation_id), await asked
     assert (first.duplicate, second.duplicate) == (False, True)
@@ -219,7 +219,7 @@ async def test_a_caller_who_goes_away_loses_nothing_and_leaves_nothing_behind(ho
     host.log.release()
     (stored,) = await bob_stream.events("vote_submitted")
     assert stored.correlation_id == correlation_id
-    await eventually(lambda: not host.server._execute._unanswered)
+    await eventually(lambda: not host.server._services.execute._unanswered)
     again = await calls.execute(client, bob, correlation_id, **vote())
     assert again.duplicate
 
@@ -232,7 +232,7 @@ async def test_a_caller_whose_answer_is_lost_gets_it_by_asking_again(host: Host)
     await host.log.held.wait()
     lost.cancel()
     again = asyncio.create_task(calls.execute(client, bob, correlation_id, **vote()))
-    await eventually(lambda: host.server._execute._unanswered.total() == 2)
+    await eventually(lambda: host.server._services.execute._unanswered.total() == 2)
     host.log.release()
     assert (await again).duplicate
     assert len(await bob_stream.events("vote_submitted")) == 1

@@ -26,7 +26,7 @@ async def head(host: Host, game_id: str) -> int:
 
 
 def unanswered(host: Host) -> int:
-    return host.server._execute._unanswered.total()
+    return host.server._services.execute._unanswered.total()
 
 
 def waits_for_more_than(host: Host, count: int) -> bool:
@@ -227,7 +227,7 @@ async def test_a_draining_server_answers_what_it_took_and_takes_nothing_new(host
     host.log.hold()
     taken = asyncio.create_task(calls.execute(client, ada, add_stories=STORY))
     await host.log.held.wait()
-    host.server._execute.drain()
+    host.server._services.execute.drain()
     message = calls.request(ada, add_stories=STORY).SerializeToString()
     ended = await calls.status(client, message)
     assert (ended.code, ended.reason) == (grpc.StatusCode.UNAVAILABLE, "DRAINING")
@@ -244,7 +244,7 @@ async def test_stopping_the_server_drains_its_calls(
     # Of calls that the library let in before it was told to stop.
     await host.start()
     drained = []
-    monkeypatch.setattr(host.server._execute, "drain", lambda: drained.append(True))
+    monkeypatch.setattr(host.server._services.execute, "drain", lambda: drained.append(True))
     await host.server.stop(0)
     assert drained
 

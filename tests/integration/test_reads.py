@@ -234,7 +234,7 @@ async def test_reading_what_is_long_ago_in_a_long_game_costs_more_than_a_look(
     for number in range(70):
         done = await writer.do(ada, remove_story=pb.RemoveStory(story_id=f"s{number + 1}"))
         await writer.ack(ada.game_id, done.version)
-    monkeypatch.setattr("planning_poker_server.reads._EVENTS_PER_TOKEN", 8)
+    monkeypatch.setattr("planning_poker_server.admission._EVENTS_PER_TOKEN", 8)
     read = await reader(host)
     for _ in range(40):
         await read.game(ada.game_id)
@@ -263,9 +263,9 @@ async def test_who_reads_nothing_of_a_history_is_cut_off(host: Host) -> None:
     call = PlanningPokerServiceStub(client.channel).ReadHistory(
         pb.ReadHistoryRequest(game_id=ada.game_id)
     )
-    reads = host.server._reads
-    await eventually(lambda: reads._reading == 1)
-    await eventually(lambda: reads._reading == 0)
+    reads = host.server._services.reads._admission
+    await eventually(lambda: reads._open == 1)
+    await eventually(lambda: reads._open == 0)
     call.cancel()
 
 

@@ -119,4 +119,4 @@ async def test_who_gives_up_reading_leaves_nothing_behind(host: Host) -> None:
         history = client.history(ada.game_id)
         assert (await anext(history)).version == 1
         del history
-        await eventually(lambda: host.server._reads._reading == 0)
+        await eventually(lambda: host.server._services.reads._admission._open == 0)

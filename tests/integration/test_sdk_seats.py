@@ -391,7 +391,7 @@ async def test_a_handle_uses_the_stream_where_that_has_the_seat(
     handle = ada_client.seat(ada.game_id, ada.player_id)  # without its secret
     await handle.vote("8")  # nor the round: both are known on the stream
     assert ada.seat.card == "8"
-    assert not host.server._execute._unanswered
+    assert not host.server._services.execute._unanswered
     assert ada_client._unary._channel is None
     await ada.detach()
     assert await refused(handle.vote("5", round_id="r1")) == "SEAT_NOT_HELD"

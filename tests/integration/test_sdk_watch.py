@@ -318,7 +318,7 @@ async def test_a_game_is_watched_by_whoever_may_read_it(host: Host) -> None:
         assert refused.value.reason == "PASSCODE_WRONG"
         seat = {"player_id": game.player_id, "seat_secret": game.seat_secret}
         for proof in ({"passcode": "sesame"}, seat):
-            watch = bot.watch(game=game.join_code, **proof)  # type: ignore[arg-type]
+            watch = bot.watch(game=game.join_code, **proof)
             told = await what_there_was(watch)
             assert of_game(game.game_id, told) == [
                 change async for change in client.history(game.game_id, passcode="sesame")

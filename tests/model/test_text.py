@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planning_poker_model.text import fold_name, problem, trim
+from planning_poker_model.text import cleaned, fold_name, is_link, problem, trim
 
 VISIBLE = {
     "plain": "Ada Lovelace",
@@ -175,3 +175,42 @@ def test_what_passes_is_one_line_whatever_its_characters(text: str) -> None:
 @given(st.text(ALPHABET, max_size=12))
 def test_folding_a_name_twice_changes_nothing_more(name: str) -> None:
     assert fold_name(fold_name(name)) == fold_name(name)
+
+
+@pytest.mark.parametrize("text", VISIBLE.values(), ids=VISIBLE.keys())
+def test_cleaning_leaves_text_that_people_write_as_it_is(text: str) -> None:
+    assert cleaned(text) == cleaned(text, multiline=True) == text
+
+
+@pytest.mark.parametrize("text", FORBIDDEN.values(), ids=FORBIDDEN.keys())
+def test_cleaning_takes_out_what_is_refused(text: str) -> None:
+    assert problem(cleaned(text), 40) is None
+
+
+@given(st.text(st.one_of(st.characters(), st.sampled_from("\u200d\u200c\ufe0f\u2800🚀❤ا\u094d"))))
+def test_what_was_cleaned_is_never_refused_and_cleaned_already(text: str) -> None:
+    for multiline in (False, True):
+        kept = cleaned(text, multiline=multiline)
+        assert problem(kept, len(text), multiline=multiline) is None
+        assert cleaned(kept, multiline=multiline) == kept == kept.strip()
+
+
+def test_cleaning_keeps_words_apart() -> None:
+    assert cleaned("one\r\ntwo\tthree\u2028four\x0bfive") == "one two three four five"
+    assert cleaned("one\r\n\ttwo\rthree", multiline=True) == "one\n\ttwo\nthree"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("https://x.test/a?b", True),
+        ("HTTP://x", True),
+        ("http://", False),
+        ("ftp://x.test", False),
+        ("https://x.test/a b", False),
+        ("see https://x.test", False),
+        ("", False),
+    ],
+)
+def test_a_link_is_what_a_browser_opens(text: str, expected: bool) -> None:
+    assert is_link(text) is expected

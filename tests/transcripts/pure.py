@@ -8,6 +8,7 @@ from typing import Any, Final, NoReturn, cast
 
 import planningpoker.v1 as pb
 from planning_poker_server.availability import Availability
+from planning_poker_server.bus import LocalBus
 from planning_poker_server.calls import Context
 from planning_poker_server.eventlog.memory import MemoryLog
 from planning_poker_server.grpc_api import PlayService
@@ -98,7 +99,9 @@ class PureHouse:
     def _serve(self) -> None:
         settings, log = self._settings, self._log
         metrics, availability = Metrics(), Availability()
-        self._rooms = Rooms(log, settings.room, settings.game, CLOCK, metrics, availability)
+        self._rooms = Rooms(
+            log, settings.room, settings.game, CLOCK, metrics, availability, LocalBus()
+        )
         self._play: PlayService | None = PlayService(
             self._rooms,
             settings.server,

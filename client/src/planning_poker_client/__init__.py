@@ -11,11 +11,13 @@ async with PokerClient("localhost:50051") as client:
 from planning_poker_client.changes import Change, EventBody, Item, Receipt, Resynced, RolledBack
 from planning_poker_client.client import PokerClient
 from planning_poker_client.errors import (
+    BadStories,
     ClientClosed,
     CommandRefused,
     ConnectionFailed,
     ConnectionLost,
     ConnectionProblem,
+    Finding,
     GameDetached,
     GameOver,
     NoRound,
@@ -58,12 +60,15 @@ from planning_poker_client.states import (
     Failed,
     Reconnecting,
 )
+from planning_poker_client.stories_file import StoryFile, read_stories
+from planning_poker_client.story_import import ImportedStories
 from planning_poker_client.watch import Changes, Services, States
 from planning_poker_client.watcher import Watch
 from planning_poker_model.view import GameView
 
 __all__ = [
     "Available",
+    "BadStories",
     "CallOptions",
     "CaughtUp",
     "Change",
@@ -86,6 +91,7 @@ __all__ = [
     "Fallback",
     "FeedItem",
     "FileSeatStore",
+    "Finding",
     "Game",
     "GameDetached",
     "GameList",
@@ -93,6 +99,7 @@ __all__ = [
     "GameSummary",
     "GameView",
     "History",
+    "ImportedStories",
     "Item",
     "JoinOptions",
     "ListOptions",
@@ -117,9 +124,11 @@ __all__ = [
     "ShownView",
     "States",
     "StoredSeat",
+    "StoryFile",
     "Unavailable",
     "WaitTimeout",
     "Watch",
     "WatchOptions",
     "Watched",
+    "read_stories",
 ]

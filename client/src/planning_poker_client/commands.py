@@ -2,13 +2,17 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Unpack
+from typing import Literal, Unpack
 
 import planningpoker.v1 as pb
 from planning_poker_client.changes import Receipt
 from planning_poker_client.errors import NoRound
 from planning_poker_client.exchange import CallOptions
 from planning_poker_client.inbox import Inbox
+from planning_poker_client.stories_file import StorySource
+from planning_poker_client.story_columns import StoryFormat
+from planning_poker_client.story_import import ImportedStories
+from planning_poker_client.story_sending import import_file, opened
 from planning_poker_client.values import Role, Seconds, to_duration, to_role
 
 
@@ -164,6 +168,34 @@ class GameCommands(ABC):
         add = pb.AddStories(stories=stories, before_story_id=before_story_id)
         receipt = await self._send(pb.Command(add_stories=add), options)
         return list(receipt.story_ids)
+
+    async def import_stories(
+        self,
+        source: StorySource,
+        *,
+        kind: Literal["auto"] | StoryFormat = "auto",
+        base_url: str = "",
+        before_story_id: str = "",
+        request_id: str | None = None,
+        timeout: float | None = None,
+    ) -> ImportedStories:
+        """Add the stories of a file before another story or at the end, each once.
+
+        `source`, `kind` and `base_url` are those of `read_stories`; what that gave
+        can be given, too. The whole file is looked at before anything is sent;
+        raises BadStories. Then it goes in chunks whose ids follow from the file's
+        bytes: a call that broke off is completed by the same call of the same
+        seat, and one that did not is repeated without any effect. With a
+        `request_id` the ids follow from that, to import a file once more.
+        `timeout` is in seconds, for each chunk.
+        """
+        return await import_file(
+            self._send,
+            await opened(source, kind, base_url),
+            before_story_id=before_story_id,
+            request_id=request_id,
+            timeout=timeout,
+        )
 
     async def start_story(
         self,

@@ -1,7 +1,8 @@
 """One tree of errors. Each says whether its outcome is definite and whether trying again helps."""
 
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 import planningpoker.v1 as pb
 
@@ -24,6 +25,7 @@ _CODES: Final = (
     "DATA_LOSS",
     "UNAUTHENTICATED",
 )
+_FINDINGS_SHOWN: Final = 10
 
 
 class PokerError(Exception):
@@ -152,6 +154,30 @@ class GameDetached(PokerError):
 
 class SeatStoreError(PokerError):
     """Seats could not be read from where they are kept, or written there."""
+
+
+class Finding(NamedTuple):
+    """What there is to say about a line of a file."""
+
+    line: int
+    """From 1: where the record begins; 0: it is about the file as a whole."""
+    what: str
+    """Completes a sentence: "the title is empty"."""
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.what}" if self.line else self.what
+
+
+class BadStories(PokerError):
+    """A file of stories cannot be used, and nothing of it was; the message names ten lines."""
+
+    def __init__(self, problems: Sequence[Finding], name: str = "The file") -> None:
+        lines = [f"  {problem}" for problem in problems[:_FINDINGS_SHOWN]]
+        if len(problems) > _FINDINGS_SHOWN:
+            lines.append(f"  … and {len(problems) - _FINDINGS_SHOWN} more")
+        super().__init__("\n".join((f"{name} cannot be used as a backlog:", *lines)))
+        self.problems = tuple(problems)
+        """In the order of the file; reading stops at the thousandth."""
 
 
 class GameOver(PokerError):

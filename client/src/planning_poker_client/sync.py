@@ -135,6 +135,7 @@ class _Commands(Facade[C_co]):
     accept = blocking(GameCommands.accept)
     add_story = blocking(GameCommands.add_story)
     add_stories = blocking(GameCommands.add_stories)
+    import_stories = blocking(GameCommands.import_stories)
     start_story = blocking(GameCommands.start_story)
     update_story = blocking(GameCommands.update_story)
     move_story = blocking(GameCommands.move_story)

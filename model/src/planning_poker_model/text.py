@@ -25,6 +25,9 @@ _INVISIBLE = (
 _NO_CHARACTERS = "\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff"
 _SUSPECT: Final = re.compile(f"[{_CONTROLS}{_LINE_ENDS}{_BIDI}{_INVISIBLE}{_NO_CHARACTERS}]")
 _IGNORED: Final = re.compile(f"[{_BIDI}{_INVISIBLE}]")
+_AT_HOME_SOMEWHERE: Final = re.compile("[\u200c\u200d\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+_BREAK: Final = re.compile(f"\r\n|[\n\r\v\f\x85{_LINE_ENDS}]")
+_LINK: Final = re.compile(r"https?://[^\s/?#]+[^\s]*", re.IGNORECASE)
 
 _ZERO_WIDTH_NON_JOINER: Final = "\u200c"
 _ZERO_WIDTH_JOINER: Final = "\u200d"
@@ -54,6 +57,28 @@ def problem(text: str, limit: int, *, multiline: bool = False) -> str | None:
     return None
 
 
+def cleaned(text: str, *, multiline: bool = False) -> str:
+    """`text`, trimmed, without what it may not hold: nothing but its length is a `problem` then.
+
+    For text that nobody can be asked to write anew. Each line break becomes a
+    line feed; in one line it becomes a space, as a tab does.
+    """
+    text = _BREAK.sub("\n" if multiline else " ", text)
+    if not multiline:
+        text = text.replace("\t", " ")
+    allowed = "\n\t" if multiline else ""
+    text = _SUSPECT.sub(
+        lambda found: found[0] if found[0] in allowed or _AT_HOME_SOMEWHERE.match(found[0]) else "",
+        text,
+    )
+    return (_without_homeless(text) if _AT_HOME_SOMEWHERE.search(text) else text).strip()
+
+
+def is_link(text: str) -> bool:
+    """Whether a browser opens it over http or https: a scheme, a host, no white space."""
+    return _LINK.fullmatch(text) is not None
+
+
 def fold_name(name: str) -> str:
     """What two names have in common that people would take for the same name."""
     visible = _IGNORED.sub("", unicodedata.normalize("NFKC", name))
@@ -71,6 +96,16 @@ def _kind(character: str) -> str:
     if re.match(f"[{_INVISIBLE}]", character):
         return f"an invisible character {point}"
     return f"something that is no character {point}"
+
+
+def _without_homeless(text: str) -> str:
+    """Without joiners and variation selectors that do not stand where writing needs them."""
+    kept: list[str] = []
+    for place, character in enumerate(text):
+        around = ("".join(kept[-1:]), character, text[place + 1 : place + 2])
+        if not _AT_HOME_SOMEWHERE.match(character) or _at_home("".join(around), len(around[0])):
+            kept.append(character)
+    return "".join(kept)
 
 
 def _at_home(text: str, place: int) -> bool:

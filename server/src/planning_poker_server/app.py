@@ -12,18 +12,26 @@ from typing import Self
 import grpc
 from loguru import logger
 
+from planning_poker_server.admission import Admission
 from planning_poker_server.availability import Availability
+from planning_poker_server.bus import LocalBus
 from planning_poker_server.clock import Clock, SteadyClock
 from planning_poker_server.eventlog.claim import Claim
 from planning_poker_server.eventlog.open import open_log
 from planning_poker_server.eventlog.port import EventLog
 from planning_poker_server.execute import ExecuteService
-from planning_poker_server.grpc_api import SERVICE, PlayService, create_server
+from planning_poker_server.feed import Feed
+from planning_poker_server.grpc_api import SERVICE, PlayService, Services, create_server
 from planning_poker_server.health import Health
+from planning_poker_server.lists import ListService
 from planning_poker_server.metrics import Metrics
+from planning_poker_server.operators import Operators
+from planning_poker_server.ratelimit import Buckets
 from planning_poker_server.reads import ReadService
+from planning_poker_server.retention import Retention
 from planning_poker_server.rooms import Rooms
 from planning_poker_server.settings import ServerSettings, Settings
+from planning_poker_server.watches import WatchService
 
 # Rooms without work need a moment to notice that they are closed.
 _AT_LEAST_S = 1.0
@@ -42,10 +50,8 @@ class RunningServer:
         port: int,
         log: EventLog,
         rooms: Rooms,
-        play: PlayService,
-        execute: ExecuteService,
-        reads: ReadService,
-        health: Health,
+        retention: Retention,
+        services: Services,
         server: grpc.aio.Server,
         metrics: Metrics,
         claim: Claim,
@@ -55,10 +61,8 @@ class RunningServer:
         self.port = port
         self._log = log
         self._rooms = rooms
-        self._play = play
-        self._execute = execute
-        self._reads = reads
-        self._health = health
+        self._retention = retention
+        self._services = services
         self._server = server
         self._claim = claim
         self._stopping: asyncio.Task[None] | None = None
@@ -71,7 +75,7 @@ class RunningServer:
     @property
     def connections(self) -> int:
         """Streams that are open."""
-        return self._play.connections
+        return self._services.play.connections
 
     async def stop(self, grace_ms: int | None = None) -> None:
         """Drain and stop: within `grace_ms`, by default as configured. Idempotent."""
@@ -84,11 +88,10 @@ class RunningServer:
         # What is decided is still stored and answered; then everyone is told
         # to come back; the log is closed when nobody can use it any more.
         until = time.monotonic() + grace
-        self._health.stop_serving()
+        self._services.health.stop_serving()
         order = Random()  # noqa: S311, it spreads load and hides nothing
-        saying_goodbye = asyncio.create_task(self._play.drain(grace / 2, order))
-        self._execute.drain()
-        self._reads.drain()
+        saying_goodbye = asyncio.create_task(self._services.drain(grace / 2, order))
+        await self._retention.stop()
         await self._server.stop(grace)
         await saying_goodbye
         await self._rooms.close(max(_AT_LEAST_S, until - time.monotonic()))
@@ -141,15 +144,14 @@ async def start_server(settings: Settings, clock: Clock | None = None) -> Runnin
 
 async def _start(settings: Settings, clock: Clock, claim: Claim) -> RunningServer:
     log = await open_log(settings.database)
-    metrics, availability = Metrics(), Availability()
-    rooms = Rooms(log, settings.room, settings.game, clock, metrics, availability)
+    metrics, availability, bus = Metrics(), Availability(), LocalBus()
+    rooms = Rooms(log, settings.room, settings.game, clock, metrics, availability, bus)
     play = PlayService(
         rooms, settings.server, settings.stream, log.epoch, clock, metrics, availability
     )
-    execute = ExecuteService(rooms, settings.server, settings.stream, clock)
-    health = Health(["", SERVICE])
-    reads = ReadService(rooms, log, settings.server, settings.stream, clock)
-    server = create_server(play, execute, reads, health, settings.server, settings.stream)
+    services = _services(settings, clock, log, bus, rooms, play)
+    retention = Retention(log, rooms, settings.retention, clock)
+    server = create_server(services, settings.server, settings.stream)
     try:
         port = _bind(server, metrics, settings.server)
     except AddressInUse:
@@ -161,11 +163,30 @@ async def _start(settings: Settings, clock: Clock, claim: Claim) -> RunningServe
     # 0.2 s with thousands of streams.
     gc.collect()
     gc.freeze()
-    running = RunningServer(
-        settings, port, log, rooms, play, execute, reads, health, server, metrics, claim
-    )
+    retention.start()
+    running = RunningServer(settings, port, log, rooms, retention, services, server, metrics, claim)
     logger.info("serving on {}", running.address)
     return running
+
+
+def _services(
+    settings: Settings, clock: Clock, log: EventLog, bus: LocalBus, rooms: Rooms, play: PlayService
+) -> Services:
+    server, stream = settings.server, settings.stream
+    operators = Operators(server.operator_token, open_feed=server.open_feed)
+    # One rate for all that a caller reads, and a bound for each kind.
+    buckets = Buckets(60 * stream.commands_per_second, stream.command_burst)
+    reading = Admission(server.max_reads, buckets, clock)
+    watching = Admission(server.max_watches, buckets, clock)
+    feed = Feed(log, bus, clock)
+    return Services(
+        play,
+        ExecuteService(rooms, server, stream, clock),
+        ReadService(rooms, log, reading, operators, stream, clock),
+        ListService(rooms, log, reading, operators),
+        WatchService(rooms, log, feed, bus, watching, operators, stream, clock),
+        Health(["", SERVICE]),
+    )
 
 
 def _bind(server: grpc.aio.Server, metrics: Metrics, settings: ServerSettings) -> int:

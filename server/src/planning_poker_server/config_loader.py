@@ -22,6 +22,7 @@ from planning_poker_server.config_rules import NOT_ABOVE, RULES, Text
 from planning_poker_server.settings import (
     DatabaseSettings,
     LoggingSettings,
+    RetentionSettings,
     RoomSettings,
     ServerSettings,
     Settings,
@@ -292,5 +293,6 @@ def _settings(environment: str, values: Mapping[str, Any]) -> Settings:
         stream=StreamSettings(**stream),
         room=RoomSettings(**section("room")),
         game=GameLimits(**section("game")),
+        retention=RetentionSettings(**section("retention")),
         logging=LoggingSettings(**section("logging")),
     )

@@ -111,6 +111,11 @@ RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "server.port": Whole(0, 65_535),
         "server.max_connections": Whole(1, 1_000_000),
         "server.max_reads": Whole(1, 100_000),
+        "server.max_watches": Whole(1, 100_000),
+        "server.operator_token": Text(
+            r"|[!-~]{32,512}", "32 to 512 printable characters without spaces", private=True
+        ),
+        "server.open_feed": YesNo(),
         "server.max_calls": Whole(1, 1_000_000),
         "server.request_timeout_ms": Whole(1, 10 * MINUTE),
         "server.drain_timeout_ms": Whole(0, 10 * MINUTE),
@@ -165,6 +170,9 @@ RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "game.max_stories": Whole(1, _LIMITS.max_stories),
         "game.max_story_bytes": Whole(1, _LIMITS.max_story_bytes),
         "game.max_events": Whole(1, _LIMITS.max_events),
+        "retention.ended_days": Whole(0, 36_500),
+        "retention.abandoned_days": Whole(0, 36_500),
+        "retention.interval_ms": Whole(SECOND, 24 * _HOUR),
         "logging.level": OneOf(("TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),
         "logging.format": OneOf(("text", "json")),
     }

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from dataclasses import dataclass
 from importlib.metadata import version
 from random import Random
 from typing import Any
@@ -20,6 +21,7 @@ from planning_poker_server.domain.refusals import refuse
 from planning_poker_server.envelopes import RETRY_MS, draining
 from planning_poker_server.execute import ExecuteService
 from planning_poker_server.health import Health
+from planning_poker_server.lists import ListService
 from planning_poker_server.metrics import Metrics
 from planning_poker_server.ratelimit import Bucket
 from planning_poker_server.reads import ReadService
@@ -27,6 +29,7 @@ from planning_poker_server.rooms import Rooms
 from planning_poker_server.session import Session
 from planning_poker_server.settings import ServerSettings, StreamSettings
 from planning_poker_server.streams import PlayStream
+from planning_poker_server.watches import WatchService
 from planningpoker.v1 import service_pb2
 
 # Taken from the contract, since reflection describes only what was imported.
@@ -177,26 +180,43 @@ class PlayService:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What answers the calls."""
+
+    play: PlayService
+    execute: ExecuteService
+    reads: ReadService
+    lists: ListService
+    watches: WatchService
+    health: Health
+
+    async def drain(self, within_s: float, random: Random) -> None:
+        """Take nothing new, end what would go on for ever, tell streams to come back."""
+        self.execute.drain()
+        self.reads.drain()
+        self.watches.drain()
+        await self.play.drain(within_s, random)
+
+
 def create_server(
-    play: PlayService,
-    execute: ExecuteService,
-    reads: ReadService,
-    health: Health,
-    server: ServerSettings,
-    stream: StreamSettings,
+    services: Services, server: ServerSettings, stream: StreamSettings
 ) -> grpc.aio.Server:
     """A server with all services, not bound to a port yet."""
     aio = grpc.aio.server(options=channel_arguments(stream))
     # Bytes in and out: envelopes are spliced from stored bytes, and one that
     # cannot be decoded is answered by us and not by the library.
     handlers = {
-        "Play": grpc.stream_stream_rpc_method_handler(play.play),
-        "Execute": grpc.unary_unary_rpc_method_handler(execute.execute),
-        "GetGame": grpc.unary_unary_rpc_method_handler(reads.get_game),
-        "ReadHistory": grpc.unary_stream_rpc_method_handler(reads.read_history),
+        "Play": grpc.stream_stream_rpc_method_handler(services.play.play),
+        "Execute": grpc.unary_unary_rpc_method_handler(services.execute.execute),
+        "GetGame": grpc.unary_unary_rpc_method_handler(services.reads.get_game),
+        "ReadHistory": grpc.unary_stream_rpc_method_handler(services.reads.read_history),
+        "ListGames": grpc.unary_unary_rpc_method_handler(services.lists.list_games),
+        "WatchEvents": grpc.unary_stream_rpc_method_handler(services.watches.watch_events),
+        "PurgeGame": grpc.unary_unary_rpc_method_handler(services.lists.purge_game),
     }
     aio.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
-    health_pb2_grpc.add_HealthServicer_to_server(health, aio)
+    health_pb2_grpc.add_HealthServicer_to_server(services.health, aio)
     if server.reflection:
         names = (SERVICE, "grpc.health.v1.Health", reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, aio)

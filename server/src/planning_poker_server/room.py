@@ -339,6 +339,12 @@ class Room:
         """Whether a subscriber at `version` can go on with events."""
         return version == self.head or self._tail.holds(version + 1)
 
+    def events_after(self, after: int, max_events: int, max_bytes: int) -> Sequence[TailEvent]:
+        """The events behind `after` that are held, up to both limits; the room reaches it."""
+        if after >= self.head:
+            return ()
+        return self._tail.after(after, max_events, max_bytes)
+
     def waiting_bytes(self, version: int) -> int:
         """Bytes of the events behind `version`, which the room reaches."""
         return self._tail.size_after(version)
@@ -401,4 +407,12 @@ def _decoded(record: Record) -> tuple[pb.GameEvent, storage.Sealed]:
 def _summary(state: GameState) -> Summary:
     view = state.view
     create_ms = view.create_time.ToMilliseconds() if view.create_time is not None else 0
-    return Summary(view.join_code, view.display_name, view.phase, create_ms, state.last_event_ms)
+    return Summary(
+        view.join_code,
+        view.display_name,
+        view.phase,
+        create_ms,
+        state.last_event_ms,
+        guarded=state.passcode is not None,
+        labels=tuple(sorted(view.labels.items())),
+    )

@@ -12,10 +12,12 @@ import planningpoker.v1 as pb
 from planning_poker_server import ids
 from planning_poker_server.audience import Audience, Stream, answer_all
 from planning_poker_server.availability import Availability
+from planning_poker_server.bus import LocalBus
 from planning_poker_server.clock import Alarm, Clock
 from planning_poker_server.domain.refusals import refuse
 from planning_poker_server.domain.types import Actor, FireTimer, Presence
 from planning_poker_server.eventlog.port import (
+    PURGED,
     Commit,
     Conflict,
     EventLog,
@@ -51,7 +53,9 @@ class RoomDriver:
         started_ms: int,
         metrics: Metrics,
         availability: Availability,
+        bus: LocalBus,
     ) -> None:
+        self._bus = bus
         self.room = room
         self.closed = False
         self._audience = Audience(room, settings, clock.now_ms, self._presence_changes, metrics)
@@ -101,6 +105,15 @@ class RoomDriver:
         self._last_used_ms = self._now_ms()
         self._audience.unsubscribe(stream)
         self._wake.set()
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether anybody follows the game, or is to be told of it."""
+        return not self._audience.empty
+
+    def purged(self) -> None:
+        """The game is no more: whoever follows it is told so."""
+        self._give_up((), pb.DETACH_REASON_PURGED, gone())
 
     def acknowledged(self, stream: Stream) -> None:
         """The stream acknowledged what this room waits for."""
@@ -277,11 +290,12 @@ class RoomDriver:
 
     @staticmethod
     def _purged(conflict: Conflict, proposal: Proposal) -> bool:
-        return conflict.head == 0 and proposal.expected_head > 0
+        return conflict.head == PURGED or (conflict.head == 0 and proposal.expected_head > 0)
 
     async def _catch_up(self) -> None:
         async for page in self._log.read(self.room.game_id, self.room.head):
             self._audience.announce(self.room.catch_up(page))
+            self._bus.announce(self.room.game_id)
         self._in_doubt = False
 
     async def _with_join_code(self, tickets: Sequence[Ticket]) -> Sequence[Ticket]:
@@ -311,6 +325,7 @@ class RoomDriver:
         self._audience.announce(publication.events)
         self._answer(publication.answers)
         if publication.events:
+            self._bus.announce(self.room.game_id)
             self._no_timers_before_ms = 0
 
     def _refuse_unavailable(

@@ -12,6 +12,7 @@ from planning_poker_model.limits import PASSCODE_BYTES, GameLimits
 from planning_poker_server import ids
 from planning_poker_server.audience import Asker, Origin, Stream
 from planning_poker_server.availability import Availability
+from planning_poker_server.bus import LocalBus
 from planning_poker_server.clock import Clock, sleep_until
 from planning_poker_server.domain.refusals import refuse
 from planning_poker_server.domain.types import Actor
@@ -51,7 +52,9 @@ class Rooms:
         clock: Clock,
         metrics: Metrics,
         availability: Availability,
+        bus: LocalBus,
     ) -> None:
+        self._bus = bus
         self._log = log
         self._settings = settings
         self._limits = limits
@@ -123,6 +126,34 @@ class Rooms:
         if driver.room.state.passcode != state.passcode or proven != state.passcode.hash:
             return refuse(pb.REASON_PASSCODE_WRONG, "This game asks for its passcode, or a seat.")
         return driver.room
+
+    async def room(self, name: str) -> Room | pb.Refusal:
+        """The room of a game, for whoever may read all of them."""
+        driver = await self._find(name)
+        return driver if isinstance(driver, pb.Refusal) else driver.room
+
+    def is_followed(self, game_id: str) -> bool:
+        """Whether anybody follows the game on a stream now."""
+        driver = self._drivers.get(game_id)
+        return driver is not None and driver.is_followed
+
+    async def purge(self, game_id: str, why: str, expected_head: int | None = None) -> bool:
+        """Remove a game for good, and detach everyone from it; False if it is not there.
+
+        `expected_head`: only if that is its version still. Raises LogUnavailable.
+        """
+        if not await self._log.purge(game_id, self._now_ms(), expected_head):
+            return False
+        # What was being read meanwhile may be a part of what was there.
+        loading = [task for (loaded, _), task in self._loading.items() if loaded == game_id]
+        await asyncio.gather(*loading, return_exceptions=True)
+        driver = self._drivers.get(game_id)
+        if driver is not None:
+            driver.purged()
+        self._unreadable.discard(game_id)
+        self._bus.announce(game_id, purged=True)
+        logger.bind(game_id=game_id).info("the game was purged: {}", why)
+        return True
 
     def unsubscribe(self, stream: Stream, game_id: str) -> None:
         """The stream follows this game no longer."""
@@ -291,7 +322,7 @@ class Rooms:
     async def _find(self, name: str, *, create: bool = False) -> RoomDriver | pb.Refusal:
         """The room of a game by id or join code; loaded once however many wait for it."""
         try:
-            game_id = await self._resolve(name)
+            game_id = await self.resolve(name)
         except LogUnavailable:
             return unavailable()
         if game_id is None:
@@ -310,7 +341,8 @@ class Rooms:
             driver = found
         return driver
 
-    async def _resolve(self, name: str) -> str | None:
+    async def resolve(self, name: str) -> str | None:
+        """The id of a game by id or join code; None where no game can be meant."""
         parsed = ids.parse_game(name)
         if parsed is None:
             return None
@@ -351,6 +383,7 @@ class Rooms:
             self._started_ms,
             self._metrics,
             self._availability,
+            self._bus,
         )
         self._drivers[game_id] = driver
         task = self._spawn(driver.run(), name=f"room {game_id}")

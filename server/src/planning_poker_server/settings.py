@@ -14,6 +14,12 @@ class ServerSettings:
     """Streams open at once."""
     max_reads: int
     """Reads of games at once, of all callers together."""
+    max_watches: int
+    """Calls of WatchEvents at once, of all callers together."""
+    operator_token: str
+    """Who brings it may list, read, watch and purge all games; empty: nobody may."""
+    open_feed: bool
+    """Whether everyone may list and watch the games that have no passcode."""
     max_calls: int
     """Calls of Execute without an answer, at once."""
     request_timeout_ms: int
@@ -93,6 +99,16 @@ class RoomSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RetentionSettings:
+    ended_days: int
+    """A game that ended so long ago is purged; 0: never."""
+    abandoned_days: int
+    """So is one in which nothing happened for so long, and that nobody follows; 0: never."""
+    interval_ms: int
+    """How often it is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
 class LoggingSettings:
     level: str
     format: str
@@ -107,4 +123,5 @@ class Settings:
     stream: StreamSettings
     room: RoomSettings
     game: GameLimits
+    retention: RetentionSettings
     logging: LoggingSettings

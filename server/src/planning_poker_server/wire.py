@@ -49,6 +49,12 @@ _BATCH_EVENT = _tag(pb.EventBatch.DESCRIPTOR.fields_by_name["events"].number)
 _BATCH_SNAPSHOT = _tag(pb.EventBatch.DESCRIPTOR.fields_by_name["snapshot"].number)
 _RESPONSE_GAME = _tag(pb.GetGameResponse.DESCRIPTOR.fields_by_name["game"].number)
 _RESPONSE_BATCH = _tag(pb.ReadHistoryResponse.DESCRIPTOR.fields_by_name["batch"].number)
+_WATCH = pb.WatchEventsResponse.DESCRIPTOR.fields_by_name
+_WATCH_CURSOR, _WATCH_EVENTS = _tag(_WATCH["cursor"].number), _tag(_WATCH["events"].number)
+_RUN_EVENT = _tag(pb.WatchedEvents.DESCRIPTOR.fields_by_name["events"].number)
+_WATCHED = pb.WatchedEvent.DESCRIPTOR.fields_by_name
+_WATCHED_GAME, _WATCHED_CURSOR = _tag(_WATCHED["game_id"].number), _tag(_WATCHED["cursor"].number)
+_WATCHED_EVENT = _tag(_WATCHED["event"].number)
 _ATTACHED_SNAPSHOT = _tag(pb.Attached.DESCRIPTOR.fields_by_name["snapshot"].number)
 
 
@@ -61,6 +67,18 @@ def history_response(batch: pb.EventBatch, encoded: Iterable[bytes]) -> bytes:
     """A ReadHistoryResponse with a run of stored events, all else of which `batch` has."""
     spliced = b"".join([_field(_BATCH_EVENT, event) for event in encoded])
     return _field(_RESPONSE_BATCH, batch.SerializeToString() + spliced)
+
+
+def watched(cursor: str, encoded: Iterable[bytes]) -> bytes:
+    """A WatchEventsResponse with a run of encoded WatchedEvents, the last one at `cursor`."""
+    run = b"".join([_field(_RUN_EVENT, event) for event in encoded])
+    return _field(_WATCH_CURSOR, cursor.encode()) + _field(_WATCH_EVENTS, run)
+
+
+def watched_event(game_id: str, cursor: str, encoded: bytes) -> bytes:
+    """A WatchedEvent around a stored event."""
+    place = _field(_WATCHED_GAME, game_id.encode()) + _field(_WATCHED_CURSOR, cursor.encode())
+    return place + _field(_WATCHED_EVENT, encoded)
 
 
 def envelope(

@@ -33,9 +33,11 @@ def proposal(
     phase: int = 1,
     create_ms: int = 1_000,
     update_ms: int = 2_000,
+    guarded: bool = False,
+    labels: tuple[tuple[str, str], ...] = (),
 ) -> Proposal:
     """`count` records behind `expected_head`."""
-    summary = Summary(code, name, phase, create_ms, update_ms)
+    summary = Summary(code, name, phase, create_ms, update_ms, guarded, labels)
     new = records(expected_head + 1, count, game_id)
     return Proposal(game_id, expected_head, new, timers, summary)
 

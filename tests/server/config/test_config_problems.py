@@ -42,7 +42,8 @@ def test_one_message_names_every_bad_and_unknown_key_and_where_it_came_from(
     assert problems(environ, config) == [
         f"environment: 'prod' (from ENVIRONMENT) has no file in {str(config)!r}; "
         "there is: development",
-        "colour: is not a setting; the sections are database, game, logging, room, server, stream "
+        "colour: is not a setting; the sections are "
+        "database, game, logging, retention, room, server, stream "
         f"(from {local})",
         f"server.prot: is not a setting; did you mean server.port? (from {local})",
         f"sever.host: is not a setting; did you mean server.host? (from {local})",

@@ -7,6 +7,7 @@ from dataclasses import replace
 import planningpoker.v1 as pb
 from planning_poker_model.limits import GameLimits
 from planning_poker_server.availability import Availability
+from planning_poker_server.bus import LocalBus
 from planning_poker_server.eventlog.memory import MemoryLog
 from planning_poker_server.eventlog.port import (
     Commit,
@@ -71,7 +72,13 @@ class House:
         self.log = log
         self.availability = Availability()
         self.rooms = Rooms(
-            log, room_settings(**settings), GameLimits(), CLOCK, Metrics(), self.availability
+            log,
+            room_settings(**settings),
+            GameLimits(),
+            CLOCK,
+            Metrics(),
+            self.availability,
+            LocalBus(),
         )
 
     def client(self) -> Client:

@@ -10,6 +10,7 @@ import planningpoker.v1 as pb
 from planning_poker_model.limits import GameLimits
 from planning_poker_server.audience import Origin
 from planning_poker_server.availability import Availability
+from planning_poker_server.bus import LocalBus
 from planning_poker_server.domain.types import Actor
 from planning_poker_server.eventlog.memory import MemoryLog
 from planning_poker_server.eventlog.port import (
@@ -143,7 +144,7 @@ class Played:
         self.room.catch_up(log.rows)
         self.availability = Availability()
         self.driver = RoomDriver(
-            self.room, log, settings, CLOCK, now_ms(), Metrics(), self.availability
+            self.room, log, settings, CLOCK, now_ms(), Metrics(), self.availability, LocalBus()
         )
         self.task = asyncio.get_running_loop().create_task(self.driver.run())
 

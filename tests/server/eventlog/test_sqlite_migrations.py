@@ -12,6 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, create_engine, event
 
+import planningpoker.v1 as pb
 from planning_poker_server.eventlog import migrate as migrations
 from planning_poker_server.eventlog.migrate import migrate
 from planning_poker_server.eventlog.port import LogError, LogUnavailable
@@ -25,7 +26,7 @@ import sqlalchemy as sa
 from alembic.operations import Operations
 
 revision = "next"
-down_revision = "0001"
+down_revision = "0002"
 
 
 def upgrade(op: Operations) -> None:
@@ -34,11 +35,16 @@ def upgrade(op: Operations) -> None:
 """
 
 
+def copied(folder: Path) -> Path:
+    """The migrations, to be changed."""
+    scripts = Path(migrations.__file__).with_name("migrations")
+    return shutil.copytree(scripts, folder, ignore=shutil.ignore_patterns("__*"))
+
+
 @pytest.fixture
 def newer(tmp_path: Path) -> Path:
     """The migrations of a later version of the server."""
-    scripts = Path(migrations.__file__).with_name("migrations")
-    copy = shutil.copytree(scripts, tmp_path / "newer", ignore=shutil.ignore_patterns("__*"))
+    copy = copied(tmp_path / "newer")
     (copy / "versions/v9999_next.py").write_text(NEXT.format(more=""))
     return copy
 
@@ -111,6 +117,42 @@ async def test_an_older_database_is_brought_up_to_date_with_all_that_is_in_it(
             ("game", 3, "none")
         ]
     assert version(path) == [("next",)]
+
+
+async def test_what_is_kept_beside_the_games_follows_from_their_events(
+    engine: Engine, path: Path, tmp_path: Path, open_sqlite: OpenSqlite
+) -> None:
+    first = copied(tmp_path / "first")
+    (first / "versions/v0002_labels_and_passcodes.py").unlink()
+    with engine.begin() as connection:
+        migrate(connection, first)
+    created = pb.GameCreated(game=pb.Game(labels={"team": "ü", "a": "1"}, passcode_required=True))
+    games = {
+        "guarded": [pb.GameEvent(version=1, game_created=created)],
+        "opened": [
+            pb.GameEvent(version=1, game_created=created),
+            pb.GameEvent(version=2, game_updated=pb.GameUpdated(passcode_required=False)),
+        ],
+        "plain": [pb.GameEvent(version=1, game_created=pb.GameCreated())],
+    }
+    with closing(sqlite3.connect(path)) as other, other:
+        for game_id, events in games.items():
+            row = game_id, len(events), None, "Sprint 12", 1, 1, 2
+            other.execute("INSERT INTO games VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            other.executemany(
+                "INSERT INTO events (game_id, version, event, sealed) VALUES (?, ?, ?, x'')",
+                [(game_id, event.version, event.SerializeToString()) for event in events],
+            )
+        other.execute("INSERT INTO games VALUES ('damaged', 1, NULL, '', 1, 1, 2)")
+        other.execute("INSERT INTO events VALUES (NULL, 'damaged', 1, x'ff', x'')")
+    log = await open_sqlite()
+    labels = (("a", "1"), ("team", "ü"))
+    assert {row.game_id: row.summary[-2:] for row in await log.games()} == {
+        "guarded": (True, labels),
+        "opened": (False, labels),
+        "plain": (False, ()),
+        "damaged": (False, ()),
+    }
 
 
 async def test_a_newer_database_is_refused_and_left_alone(

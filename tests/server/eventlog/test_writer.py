@@ -4,6 +4,7 @@ import asyncio
 import gc
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from planning_poker_server.eventlog.port import (
     LogUnavailable,
     Proposal,
 )
-from planning_poker_server.eventlog.writer import Outcome, Writer
+from planning_poker_server.eventlog.writer import Outcome, Purge, Writer
 from tests.contract.eventlog.games import proposal
 
 
@@ -23,6 +24,7 @@ class SteppedStore:
 
     def __init__(self) -> None:
         self.batches: list[Sequence[Proposal]] = []
+        self.purged: list[Sequence[Purge]] = []
         self.calls: list[str] = []
         self.entered = threading.Semaphore(0)
         self.allowed = threading.Semaphore(0)
@@ -44,6 +46,11 @@ class SteppedStore:
         if self.error is not None:
             raise self.error
         return [self.outcome(wanted) for wanted in proposals]
+
+    def purge(self, purges: Sequence[Purge]) -> Sequence[bool]:
+        self.calls.append("purge")
+        self.purged.append(purges)
+        return [True for _ in purges]
 
     def close(self) -> None:
         self.calls.append("close")
@@ -276,3 +283,26 @@ async def abandon(store: SteppedStore) -> None:
     closing = asyncio.create_task(writer.close())
     await store.in_commit()
     closing.cancel()
+
+
+async def test_purges_keep_their_place_among_what_is_appended(
+    writer: Writer, store: SteppedStore
+) -> None:
+    first, second, third = games(3)
+    store.allow()
+    asked: list[asyncio.Future[Any]] = [
+        writer.submit(first),
+        writer.purge(Purge("game 8", 1)),
+        writer.purge(Purge("game 9", 1)),
+        writer.submit(second),
+        writer.submit(third),
+    ]
+    assert await asyncio.gather(*asked) == [
+        Commit(first),
+        True,
+        True,
+        Commit(second),
+        Commit(third),
+    ]
+    assert store.calls == ["open", "commit", "purge", "commit"]
+    assert store.purged == [[Purge("game 8", 1), Purge("game 9", 1)]]

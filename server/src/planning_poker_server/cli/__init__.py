@@ -5,8 +5,8 @@ import os
 import sys
 from collections.abc import Sequence
 
+from planning_poker_client import BadStories
 from planning_poker_server.cli.arguments import parser
-from planning_poker_server.cli.backlog import BacklogError
 from planning_poker_server.cli.running import Failure, OutputGone, complain
 from planning_poker_server.config_loader import ConfigurationError
 
@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     try:
         code: int = arguments.run(arguments)
-    except (ConfigurationError, BacklogError) as error:
+    except (ConfigurationError, BadStories) as error:
         complain(str(error))
         return 2
     except Failure as error:

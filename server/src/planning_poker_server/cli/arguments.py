@@ -38,8 +38,8 @@ _DEMO: Final = """\
 example:
   planning-poker demo --backlog examples/backlog.csv --seed 7
 
-The backlog is a CSV file in UTF-8 with a header: title, and if you like key,
-description and url."""
+The backlog is a CSV file with a header: title, and if you like key, description
+and url; or a CSV export from Jira."""
 
 _PLAY: Final = """\
 Type `help` while playing to see what can be done. Input may also be piped:
@@ -124,7 +124,12 @@ def _add_create(commands: "_SubParsersAction[_Parser]") -> None:
     create = commands.add_parser("create", help="open a game and play", epilog=_CREATE)
     create.add_argument("title", metavar="TITLE", help="what the game is called")
     create.add_argument("--deck", choices=tuple(BUILT_IN), default=DEFAULT, help="cards to use")
-    create.add_argument("--backlog", metavar="FILE.csv", type=Path, help="stories to begin with")
+    create.add_argument(
+        "--backlog",
+        metavar="FILE.csv",
+        type=Path,
+        help="stories to begin with: CSV, or an export from Jira",
+    )
     create.add_argument(
         "--auto-reveal", action="store_true", help="turn the cards when everyone has voted"
     )

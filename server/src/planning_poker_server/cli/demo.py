@@ -4,14 +4,13 @@ import contextlib
 import io
 import logging
 from argparse import Namespace
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from rich.console import Console
 
-from planning_poker_client import PokerError
-from planning_poker_server.cli.backlog import Entry, read_backlog
+from planning_poker_client import PokerError, StoryFile
 from planning_poker_server.cli.keyboard import terminal_restorer
 from planning_poker_server.cli.performance import Pace, ServerGone, Team, perform
 from planning_poker_server.cli.results import print_results
@@ -24,6 +23,7 @@ from planning_poker_server.cli.running import (
     say,
 )
 from planning_poker_server.cli.serve import database_place, started
+from planning_poker_server.cli.stories import stories_from
 from planning_poker_server.config_loader import bundled, load_settings
 from planning_poker_server.observability import configure_logging
 from planning_poker_server.settings import LoggingSettings, Settings
@@ -39,25 +39,25 @@ class _Play:
     """What is played."""
 
     title: str
-    entries: Sequence[Entry]
+    file: StoryFile
     seed: int
     pace: Pace
     wait: float
 
 
 def demo(arguments: Namespace) -> int:
-    """Play; print the estimates. Raises ConfigurationError, BacklogError and Failure."""
+    """Play; print the estimates. Raises ConfigurationError, BadStories and Failure."""
     if arguments.server and (arguments.database or arguments.config or arguments.environment):
         message = "With --server, the options --database, --config and --environment say nothing."
         raise Failure(message, code=2)
     path = arguments.backlog or bundled("examples") / "backlog.csv"
-    entries = read_backlog(path)
+    file = stories_from(path)
     settings = None if arguments.server else _settings(arguments)
     play = _Play(
         title=f"Demo: {path.stem}"[:100],
-        entries=entries,
+        file=file,
         seed=arguments.seed,
-        pace=pace(len(entries), arguments.fast),
+        pace=pace(len(file.stories), arguments.fast),
         wait=max(0.1, arguments.wait),
     )
     # A log line in the middle of the picture would spoil both: they come after it.
@@ -94,10 +94,10 @@ def _settings(arguments: Namespace) -> Settings:
 async def _demo(play: _Play, address: str | None, settings: Settings | None) -> int:
     console = Console(highlight=False)
     async with _server(address, settings) as there:
-        say(f"A team estimates {len(play.entries)} stories on the server at {there}.")
+        say(f"A team estimates {len(play.file.stories)} stories on the server at {there}.")
         try:
             team = Team(there, play.seed, play.pace, play.wait)
-            view = await perform(console, team, play.title, play.entries)
+            view = await perform(console, team, play.title, play.file)
         except (ServerGone, PokerError, ExceptionGroup) as error:
             raise _sentence(error) from error
     print_results(console, view)

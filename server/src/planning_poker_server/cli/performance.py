@@ -17,10 +17,10 @@ from planning_poker_client import (
     Connected,
     Game,
     PokerClient,
+    StoryFile,
 )
 from planning_poker_model.decks import BUILT_IN
 from planning_poker_model.view import GameView
-from planning_poker_server.cli.backlog import Entry, batches
 from planning_poker_server.cli.cast import FAR_APART, LATECOMER, OBSERVER, VOTERS, Opinions
 from planning_poker_server.cli.panels import Told
 from planning_poker_server.cli.screen import Seen, screen
@@ -103,7 +103,7 @@ class Team:
         client = await self._connect()
         self.watching = await client.join(self.lead.game_id, OBSERVER, role="observer")
 
-    async def play(self, entries: Sequence[Entry], on: Stage) -> None:
+    async def play(self, file: StoryFile, on: Stage) -> None:
         """Estimate every story, and end the game. Raises a group of what went wrong."""
         async with asyncio.TaskGroup() as tasks:
             shown = tasks.create_task(follow(self.watching, on))
@@ -112,8 +112,7 @@ class Team:
             tasks.create_task(self._vote_along(self.lead, VOTERS[0]))
             for name in VOTERS[1:]:
                 await self._seat(name, tasks)
-            for batch in batches(entries):
-                await self.lead.add_stories(batch)
+            await self.lead.import_stories(file)
             for number, story_id in enumerate(tuple(self.lead.view.stories)):
                 await self.lead.start_round(story_id)
                 if number == _LATE_FOR:
@@ -210,7 +209,7 @@ class Team:
                 raise
 
 
-async def perform(console: Console, team: Team, title: str, entries: Sequence[Entry]) -> GameView:
+async def perform(console: Console, team: Team, title: str, file: StoryFile) -> GameView:
     """Let `team` play a whole game and show it on `console`; the view of the finished game.
 
     Raises PokerError and ServerGone, alone or in groups.
@@ -224,7 +223,7 @@ async def perform(console: Console, team: Team, title: str, entries: Sequence[En
             return screen(game.view, seen, width, height)
 
         with stage(console, picture) as on:
-            await team.play(entries, on)
+            await team.play(file, on)
         return team.watching.view
 
 

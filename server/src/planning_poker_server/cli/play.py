@@ -11,10 +11,10 @@ from rich.console import Console
 import planningpoker.v1 as pb
 from planning_poker_client import Game, PokerClient, PokerError
 from planning_poker_server.cli.at_table import AtTable
-from planning_poker_server.cli.backlog import Entry, batches, read_backlog
 from planning_poker_server.cli.keyboard import first_line, terminal_restorer
 from planning_poker_server.cli.results import print_results
 from planning_poker_server.cli.running import Failure, interruptible, run, say
+from planning_poker_server.cli.stories import stories_from
 from planning_poker_server.observability import configure_logging
 from planning_poker_server.settings import LoggingSettings
 
@@ -22,8 +22,8 @@ _Enter: TypeAlias = Callable[[PokerClient], Awaitable[Game]]
 
 
 def create(arguments: Namespace) -> int:
-    """Open a game and play it as its facilitator. Raises BacklogError and Failure."""
-    entries: list[Entry] = read_backlog(arguments.backlog) if arguments.backlog else []
+    """Open a game and play it as its facilitator. Raises BadStories and Failure."""
+    stories = stories_from(arguments.backlog) if arguments.backlog else None
     passcode = _passcode(arguments)
 
     async def enter(client: PokerClient) -> Game:
@@ -35,8 +35,8 @@ def create(arguments: Namespace) -> int:
             auto_reveal=arguments.auto_reveal,
             passcode=passcode,
         )
-        for batch in batches(entries):
-            await game.add_stories(batch)
+        if stories is not None:
+            await game.import_stories(stories)
         return game
 
     return _run(arguments, enter)

@@ -15,7 +15,6 @@ from planning_poker_model import text
 from planning_poker_server.domain.refusals import refuse
 
 _ID: Final = re.compile(r"[a-z][0-9]{1,9}")
-_URL: Final = re.compile(r"https?://[^\s/?#]+[^\s]*", re.IGNORECASE)
 _NANOS_PER_MS: Final = 1_000_000
 _NAMES_SHOWN: Final = 10
 
@@ -43,7 +42,7 @@ def _bad_text(field: str, limit: int, problem: str) -> pb.Refusal:
 def url_problem(value: str, limit: int) -> pb.Refusal | None:
     """Empty, or a link that a browser opens over http or https."""
     link = text.trim(value)
-    if link and not _URL.fullmatch(link):
+    if link and not text.is_link(link):
         return bad_value("url", "The link must begin with http:// or https:// and a host.")
     return line_problem(value, "url", limit, required=False)
 

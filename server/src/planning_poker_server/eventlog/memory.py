@@ -9,11 +9,14 @@ from typing import Final
 from planning_poker_server.domain.types import Timer
 from planning_poker_server.eventlog.cursor import decode_cursor, encode_cursor
 from planning_poker_server.eventlog.port import (
+    PURGED,
     Commit,
     Conflict,
     FeedRecord,
+    GameFilter,
     GameRow,
     LogUnavailable,
+    Place,
     Proposal,
     Record,
     Summary,
@@ -37,7 +40,10 @@ class MemoryLog:
         self._epoch = epoch or secrets.token_hex(8)
         self._games: dict[str, _Game] = {}
         self._join_codes: dict[str, str] = {}
-        self._feed: list[tuple[str, Record]] = []
+        self._feed: list[tuple[str, Record] | None] = []
+        """None: it was purged; the others keep their places."""
+        self._purged: dict[str, int] = {}
+        """When each was."""
         self._closed = False
 
     @property
@@ -47,6 +53,8 @@ class MemoryLog:
     async def append(self, proposal: Proposal) -> Commit | Conflict:
         check(proposal)
         await self._turn()
+        if proposal.game_id in self._purged:
+            return Conflict(PURGED)
         game = self._games.get(proposal.game_id)
         head = len(game.records) if game else 0
         if head != proposal.expected_head:
@@ -63,7 +71,9 @@ class MemoryLog:
         game.records.extend(proposal.records)
         game.timers = tuple(proposal.timers)
         game.summary = proposal.summary._replace(
-            join_code=game.summary.join_code, create_ms=game.summary.create_ms
+            join_code=game.summary.join_code,
+            create_ms=game.summary.create_ms,
+            labels=game.summary.labels,
         )
         self._feed.extend((proposal.game_id, record) for record in proposal.records)
         return Commit(proposal)
@@ -93,18 +103,54 @@ class MemoryLog:
         position = decode_cursor(self._epoch, cursor, end)
         while position < end:
             page = self._feed[position : min(position + _PAGE, end)]
-            yield [
-                FeedRecord(encode_cursor(self._epoch, number), game_id, record)
-                for number, (game_id, record) in enumerate(page, position + 1)
+            found = [
+                self._fed(number, *fed) for number, fed in enumerate(page, position + 1) if fed
             ]
+            if found:
+                yield found
             position += len(page)
             await self._turn()
+
+    def _fed(self, number: int, game_id: str, record: Record) -> FeedRecord:
+        summary = self._games[game_id].summary
+        cursor = encode_cursor(self._epoch, number)
+        known = summary.guarded, summary.labels
+        return FeedRecord(cursor, game_id, record.version, record.event, *known)
+
+    async def end(self) -> str:
+        await self._turn()
+        return encode_cursor(self._epoch, len(self._feed))
 
     async def games(self, after: str = "", limit: int = 100) -> Sequence[GameRow]:
         await self._turn()
         found = sorted(game_id for game_id in self._games if game_id > after)[:limit]
         games = ((game_id, self._games[game_id]) for game_id in found)
         return [GameRow(game_id, len(game.records), game.summary) for game_id, game in games]
+
+    async def find(
+        self, wanted: GameFilter, behind: Place | None = None, limit: int = 100
+    ) -> Sequence[GameRow]:
+        await self._turn()
+        rows = [
+            GameRow(game_id, len(game.records), game.summary)
+            for game_id, game in self._games.items()
+            if wanted.fits(game.summary)
+        ]
+        rows.sort(key=lambda row: row.place, reverse=True)
+        return [row for row in rows if behind is None or row.place < behind][:limit]
+
+    async def purge(self, game_id: str, now_ms: int, expected_head: int | None = None) -> bool:
+        await self._turn()
+        game = self._games.get(game_id)
+        if game is None:
+            return game_id in self._purged
+        if expected_head not in (None, len(game.records)):
+            return False
+        del self._games[game_id]
+        self._join_codes.pop(game.summary.join_code, None)
+        self._feed = [fed if fed and fed[0] != game_id else None for fed in self._feed]
+        self._purged[game_id] = now_ms
+        return True
 
     async def due(self, until_ms: int, limit: int = 100) -> Sequence[tuple[str, Timer]]:
         await self._turn()

@@ -2,9 +2,13 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from planning_poker_server.domain.types import Timer
+
+PURGED: Final = -1
+"""The head of a game that was purged."""
+FOREVER_MS: Final = 1 << 62
 
 
 class Record(NamedTuple):
@@ -21,7 +25,8 @@ class Record(NamedTuple):
 class Summary(NamedTuple):
     """What the log keeps beside the events, so that games can be listed and found.
 
-    The join code and the time of creation are those of a game's first append.
+    The join code, the time of creation and the labels are those of a game's
+    first append.
     """
 
     join_code: str
@@ -29,6 +34,10 @@ class Summary(NamedTuple):
     phase: int
     create_ms: int
     update_ms: int
+    guarded: bool = False
+    """Whether the game has a passcode."""
+    labels: tuple[tuple[str, str], ...] = ()
+    """In the order of their names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +68,14 @@ class Conflict:
     """The head is another one; nothing was written."""
 
     head: int
-    """Where the game stands; 0: there is none (never was, or purged)."""
+    """Where the game stands; 0: there never was one; PURGED: there was, and never will be."""
+
+
+class Place(NamedTuple):
+    """A game's place among all games, the newest of which come first."""
+
+    create_ms: int
+    game_id: str
 
 
 class GameRow(NamedTuple):
@@ -69,13 +85,42 @@ class GameRow(NamedTuple):
     head: int
     summary: Summary
 
+    @property
+    def place(self) -> Place:
+        """Where it stands among all games."""
+        return Place(self.summary.create_ms, self.game_id)
+
+
+@dataclass(frozen=True, slots=True)
+class GameFilter:
+    """Which games are looked for. Times are half-open: since ≤ time < before."""
+
+    phases: tuple[int, ...] = ()
+    """Empty: all."""
+    created_since_ms: int = 0
+    created_before_ms: int = FOREVER_MS
+    updated_since_ms: int = 0
+    updated_before_ms: int = FOREVER_MS
+
+    def fits(self, summary: Summary) -> bool:
+        """Whether a game is one of them."""
+        return (
+            (not self.phases or summary.phase in self.phases)
+            and self.created_since_ms <= summary.create_ms < self.created_before_ms
+            and self.updated_since_ms <= summary.update_ms < self.updated_before_ms
+        )
+
 
 class FeedRecord(NamedTuple):
-    """A record in the order of the whole log, with the opaque cursor behind it."""
+    """An event in the order of the whole log, and what is known of its game now."""
 
     cursor: str
+    """Opaque: behind this event."""
     game_id: str
-    record: Record
+    version: int
+    event: bytes
+    guarded: bool
+    labels: tuple[tuple[str, str], ...]
 
 
 class LogError(Exception):
@@ -143,8 +188,28 @@ class EventLog(Protocol):
         """
         ...
 
+    async def end(self) -> str:
+        """The cursor behind all that is in the log now."""
+        ...
+
     async def games(self, after: str = "", limit: int = 100) -> Sequence[GameRow]:
         """Games with ids above `after`, ordered by id; at most `limit`."""
+        ...
+
+    async def find(
+        self, wanted: GameFilter, behind: Place | None = None, limit: int = 100
+    ) -> Sequence[GameRow]:
+        """The wanted games behind a place, the newest first; at most `limit`."""
+        ...
+
+    async def purge(self, game_id: str, now_ms: int, expected_head: int | None = None) -> bool:
+        """Remove a game and every trace of what was in it, for good.
+
+        True: it is gone, now or since an earlier call, and its id is never
+        given again. False: there never was one, or its head is not
+        `expected_head`. Raises LogUnavailable where it is not certain that no
+        trace is left: to be called again.
+        """
         ...
 
     async def due(self, until_ms: int, limit: int = 100) -> Sequence[tuple[str, Timer]]:

@@ -1,16 +1,31 @@
 """What the readers ask of a SQL log: plain functions of a connection."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+import functools
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Dialect
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from planning_poker_server.domain.types import Timer
 from planning_poker_server.eventlog.cursor import decode_cursor, encode_cursor
-from planning_poker_server.eventlog.port import FeedRecord, GameCorrupt, GameRow, Record, Summary
+from planning_poker_server.eventlog.port import (
+    FOREVER_MS,
+    PURGED,
+    FeedRecord,
+    GameCorrupt,
+    GameFilter,
+    GameRow,
+    Place,
+    Record,
+    Summary,
+)
 from planning_poker_server.eventlog.sqlite import last_position
 from planning_poker_server.eventlog.statements import PAGE, ReadStatements
+
+_NEWEST: Final = Place(FOREVER_MS, "")
+_NO_LABELS: Final = "{}"
 
 
 class FeedPage(NamedTuple):
@@ -21,12 +36,39 @@ class FeedPage(NamedTuple):
 
 
 def as_version(value: object) -> int:
-    """A game's head as stored; 0 where there is no game. Raises GameCorrupt."""
-    if value is None:
+    """A game's head as stored; 0 where there is none any more, or never was. Raises GameCorrupt."""
+    if value is None or value == PURGED:
         return 0
     if type(value) is not int:
         raise GameCorrupt("The game's head cannot be read")
     return value
+
+
+def labels_as_text(labels: Sequence[tuple[str, str]]) -> str:
+    """As they are stored: JSON."""
+    return json.dumps(dict(labels), ensure_ascii=False) if labels else _NO_LABELS
+
+
+@functools.lru_cache(maxsize=10_000)
+def labels_of(stored: str) -> tuple[tuple[str, str], ...]:
+    """The labels in what is stored; none where that cannot be read."""
+    if stored == _NO_LABELS:
+        return ()
+    try:
+        return tuple(sorted(json.loads(stored).items()))
+    except (ValueError, TypeError, AttributeError):
+        return ()
+
+
+def _listed(rows: Iterable[Any]) -> list[GameRow]:
+    return [
+        GameRow(
+            game_id,
+            head,
+            Summary(code or "", name, phase, create_ms, update_ms, bool(guarded), labels_of(text)),
+        )
+        for game_id, head, code, name, phase, create_ms, update_ms, guarded, text in rows
+    ]
 
 
 def _is_whole(record: Record) -> bool:
@@ -75,25 +117,49 @@ class Queries:
         end = last_position(connection)
         return decode_cursor(self._epoch, cursor, end), end
 
+    def end(self, connection: Connection) -> str:
+        """The cursor behind all that is there."""
+        return encode_cursor(self._epoch, last_position(connection))
+
     def feed(self, connection: Connection, after: int, end: int) -> FeedPage:
         """The records between two positions, as many as one page holds."""
         rows = connection.exec_driver_sql(self._sql.feed, (after, end)).fetchall()
         records = [
-            FeedRecord(encode_cursor(self._epoch, position), game_id, Record._make(payload))
-            for position, game_id, *payload in rows
+            FeedRecord(
+                encode_cursor(self._epoch, position),
+                game_id,
+                version,
+                event,
+                bool(guarded),
+                labels_of(labels),
+            )
+            for position, game_id, version, event, guarded, labels in rows
         ]
-        for _, game_id, record in records:
-            if not _is_whole(record):
-                raise GameCorrupt(f"Record {record.version} of {game_id} is of the wrong type")
+        for found in records:
+            if type(found.event) is not bytes:
+                message = f"Record {found.version} of {found.game_id} is of the wrong type"
+                raise GameCorrupt(message)
         return FeedPage(records, rows[-1][0] if rows else end)
 
     def games(self, connection: Connection, after: str, limit: int) -> Sequence[GameRow]:
         """Games with ids above `after`, ordered by id."""
-        rows = connection.exec_driver_sql(self._sql.games, (after, limit))
-        return [
-            GameRow(game_id, head, Summary(code or "", *rest))
-            for game_id, head, code, *rest in rows
-        ]
+        return _listed(connection.exec_driver_sql(self._sql.games, (after, limit)))
+
+    def find(
+        self, connection: Connection, wanted: GameFilter, behind: Place | None, limit: int
+    ) -> Sequence[GameRow]:
+        """The wanted games behind a place, the newest first."""
+        phases = sum(1 << phase for phase in set(wanted.phases)) if wanted.phases else -1
+        values = (
+            *(behind or _NEWEST),
+            wanted.created_since_ms,
+            wanted.created_before_ms,
+            wanted.updated_since_ms,
+            wanted.updated_before_ms,
+            phases,
+            limit,
+        )
+        return _listed(connection.exec_driver_sql(self._sql.find, values))
 
     def due(self, connection: Connection, until_ms: int, limit: int) -> Sequence[tuple[str, Timer]]:
         """Timers due at or before `until_ms`, the earliest first."""

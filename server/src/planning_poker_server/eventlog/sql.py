@@ -10,8 +10,10 @@ from planning_poker_server.eventlog.port import (
     Commit,
     Conflict,
     FeedRecord,
+    GameFilter,
     GameRow,
     LogUnavailable,
+    Place,
     Proposal,
     Record,
     Summary,
@@ -21,7 +23,7 @@ from planning_poker_server.eventlog.queries import Queries
 from planning_poker_server.eventlog.readers import COUNT, Readers
 from planning_poker_server.eventlog.sqlite import SqliteFile
 from planning_poker_server.eventlog.store import SqlStore
-from planning_poker_server.eventlog.writer import Writer
+from planning_poker_server.eventlog.writer import Purge, Writer
 from planning_poker_server.settings import DatabaseSettings
 
 # Without records: it asks for nothing but that a commit succeeds.
@@ -91,8 +93,19 @@ class SqlLog:
                 yield page.records
             position = page.position
 
+    async def end(self) -> str:
+        return await self._readers.run(self._queries.end)
+
     async def games(self, after: str = "", limit: int = 100) -> Sequence[GameRow]:
         return await self._readers.run(self._queries.games, after, limit)
+
+    async def find(
+        self, wanted: GameFilter, behind: Place | None = None, limit: int = 100
+    ) -> Sequence[GameRow]:
+        return await self._readers.run(self._queries.find, wanted, behind, limit)
+
+    async def purge(self, game_id: str, now_ms: int, expected_head: int | None = None) -> bool:
+        return await self._writer.purge(Purge(game_id, now_ms, expected_head))
 
     async def due(self, until_ms: int, limit: int = 100) -> Sequence[tuple[str, Timer]]:
         return await self._readers.run(self._queries.due, until_ms, limit)

@@ -136,11 +136,23 @@ def last_position(connection: Connection) -> int:
     return int(found.scalar() or 0)
 
 
+def empty_wal(connection: Connection) -> None:
+    """Leave nothing in the write-ahead log; raises LogUnavailable while somebody reads from it."""
+    busy, _, _ = _driver(connection).execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        message = "The write-ahead log is being read, and cannot be emptied now"
+        raise LogUnavailable(message, definite=False)
+
+
 def _pragma(connection: Connection, name: str) -> Any:
+    return _driver(connection).execute(f"PRAGMA {name}").fetchone()[0]
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
     driver = connection.connection.driver_connection
     if not isinstance(driver, sqlite3.Connection):
         raise TypeError("not a connection of SQLite")
-    return driver.execute(f"PRAGMA {name}").fetchone()[0]
+    return driver
 
 
 def _arguments(busy_timeout_ms: int) -> dict[str, Any]:
@@ -160,6 +172,8 @@ def _prepare_writer(busy_timeout_ms: int, driver: sqlite3.Connection, _record: o
     driver.execute("PRAGMA fullfsync = ON")
     driver.execute("PRAGMA checkpoint_fullfsync = ON")
     driver.execute("PRAGMA foreign_keys = ON")
+    # What is deleted is overwritten, and not only given back to be used again.
+    driver.execute("PRAGMA secure_delete = ON")
 
 
 def _keep_wal(driver: sqlite3.Connection, until: float) -> None:

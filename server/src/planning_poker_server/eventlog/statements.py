@@ -9,12 +9,14 @@ from typing import Final
 from sqlalchemy import (
     ColumnElement,
     Dialect,
+    Integer,
     bindparam,
     delete,
     func,
     insert,
     literal_column,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.sql import ClauseElement
@@ -25,13 +27,24 @@ from planning_poker_server.eventlog.tables import events, games, log, timers
 
 PAGE: Final = 1_000
 _PAGE: Final[ColumnElement[int]] = literal_column(str(PAGE))
-# Left out, SQLite's dialect would add it as a parameter of its own.
+# As text: bound, the dialect would add it as a parameter of its own.
 _FIRST: Final[ColumnElement[int]] = literal_column("0")
 _SUMMARY: Final = Summary._fields
-_CHANGING: Final = ("head", "display_name", "phase", "update_ms")
+_CHANGING: Final = ("head", "display_name", "phase", "update_ms", "guarded")
+_BURIED: Final = (
+    "head",
+    "join_code",
+    "display_name",
+    "phase",
+    "create_ms",
+    "update_ms",
+    "guarded",
+    "labels",
+)
 _LOG: Final = ("epoch", "settled")
 _GAME: Final = ("game_id", "head", *_SUMMARY)
 _PAYLOAD: Final = Record._fields
+_FEED: Final = ("position", "game_id", "version", "event")
 _RECORD: Final = ("game_id", *_PAYLOAD)
 _TIMER: Final = ("game_id", *Timer._fields)
 
@@ -79,6 +92,18 @@ class WriteStatements:
             insert(log).values({name: bindparam(name) for name in _LOG}),
             *_LOG,
         )
+        self.forget = tuple(
+            _compiled(dialect, delete(table).where(table.c.game_id == bindparam("game")), "game")
+            for table in (events, timers)
+        )
+        self.bury = _compiled(
+            dialect,
+            update(games)
+            .where(games.c.game_id == bindparam("game"))
+            .values({name: bindparam(name) for name in _BURIED}),
+            *_BURIED,
+            "game",
+        )
         self.settle = _compiled(
             dialect, update(log).values(settled=log.c.settled + literal_column("1"))
         )
@@ -106,7 +131,8 @@ class ReadStatements:
         )
         self.feed = _compiled(
             dialect,
-            select(events.c.position, events.c.game_id, *(events.c[name] for name in _PAYLOAD))
+            select(*(events.c[name] for name in _FEED), games.c.guarded, games.c.labels)
+            .join(games, games.c.game_id == events.c.game_id)
             .where(events.c.position > bindparam("after"), events.c.position <= bindparam("end"))
             .order_by(events.c.position)
             .limit(_PAGE)
@@ -117,11 +143,40 @@ class ReadStatements:
         self.games = _compiled(
             dialect,
             select(*(games.c[name] for name in _GAME))
-            .where(games.c.game_id > bindparam("after"))
+            .where(games.c.game_id > bindparam("after"), games.c.head > _FIRST)
             .order_by(games.c.game_id)
             .limit(bindparam("most"))
             .offset(_FIRST),
             "after",
+            "most",
+        )
+        self.find = _compiled(
+            dialect,
+            select(*(games.c[name] for name in _GAME))
+            .where(
+                games.c.head > _FIRST,
+                tuple_(games.c.create_ms, games.c.game_id)
+                < tuple_(bindparam("before_ms"), bindparam("before_id")),
+                games.c.create_ms >= bindparam("created_since"),
+                games.c.create_ms < bindparam("created_before"),
+                games.c.update_ms >= bindparam("updated_since"),
+                games.c.update_ms < bindparam("updated_before"),
+                # One bit for each phase.
+                bindparam("phases", type_=Integer).op("&")(
+                    literal_column("1").op("<<")(games.c.phase)
+                )
+                > _FIRST,
+            )
+            .order_by(games.c.create_ms.desc(), games.c.game_id.desc())
+            .limit(bindparam("most"))
+            .offset(_FIRST),
+            "before_ms",
+            "before_id",
+            "created_since",
+            "created_before",
+            "updated_since",
+            "updated_before",
+            "phases",
             "most",
         )
         self.due = _compiled(

@@ -16,6 +16,7 @@ from sqlalchemy.exc import (
 
 from planning_poker_server.eventlog.migrate import migrate
 from planning_poker_server.eventlog.port import (
+    PURGED,
     Commit,
     Conflict,
     GameCorrupt,
@@ -23,11 +24,11 @@ from planning_poker_server.eventlog.port import (
     LogUnavailable,
     Proposal,
 )
-from planning_poker_server.eventlog.queries import as_version
+from planning_poker_server.eventlog.queries import as_version, labels_as_text
 from planning_poker_server.eventlog.scheduled import Scheduled
-from planning_poker_server.eventlog.sqlite import SqliteFile, verify
+from planning_poker_server.eventlog.sqlite import SqliteFile, empty_wal, verify
 from planning_poker_server.eventlog.statements import ReadStatements, WriteStatements
-from planning_poker_server.eventlog.writer import Outcome
+from planning_poker_server.eventlog.writer import Outcome, Purge
 
 # What says that a proposal cannot be stored, not that the database cannot store.
 _REFUSED: Final = (
@@ -112,6 +113,38 @@ class SqlStore:
         )
         return outcomes
 
+    def purge(self, purges: Sequence[Purge]) -> Sequence[bool]:
+        """Whether each is gone, all in one transaction, with no trace left in any file.
+
+        Raises LogUnavailable where that is not certain.
+        """
+        try:
+            connection = self._ready()
+            gone = [self._purge(connection, purge) for purge in purges]
+            if self.doubtful:
+                connection.exec_driver_sql(self._write.settle)
+            connection.commit()
+        except Exception as error:
+            self._drop()
+            raise LogUnavailable("The log may not have been written", definite=False) from error
+        self.doubtful = frozenset()
+        if any(gone):
+            empty_wal(connection)
+        return gone
+
+    def _purge(self, connection: Connection, purge: Purge) -> bool:
+        game_id = purge.game_id
+        head = connection.exec_driver_sql(self._read.head, (game_id,)).scalar()
+        if head is None or head == PURGED:
+            return head == PURGED
+        if purge.expected_head is not None and head != purge.expected_head:
+            return False
+        for statement in self._write.forget:
+            connection.exec_driver_sql(statement, (game_id,))
+        buried = (PURGED, None, "", 0, 0, purge.now_ms, 0, "{}", game_id)
+        connection.exec_driver_sql(self._write.bury, buried)
+        return True
+
     def _ready(self) -> Connection:
         self._file.check()
         if self._connection is None:
@@ -164,6 +197,8 @@ class SqlStore:
         self, connection: Connection, proposal: Proposal, refused: Exception | None
     ) -> Conflict | LogError:
         try:
+            if self._is_purged(connection, proposal.game_id):
+                return Conflict(PURGED)
             head = self._head(connection, proposal.game_id)
         except GameCorrupt as error:
             return error
@@ -192,14 +227,17 @@ class SqlStore:
         for proposal in proposals:
             game_id, before, summary = proposal.game_id, proposal.expected_head, proposal.summary
             head = before + len(proposal.records)
-            _, name, phase, create_ms, update_ms = summary
+            _, name, phase, create_ms, update_ms, guarded, labels = summary
             if not proposal.records:
                 continue
             if before == 0:
                 code = summary.join_code or None
-                created.append((game_id, head, code, name, phase, create_ms, update_ms))
+                text = labels_as_text(labels)
+                created.append(
+                    (game_id, head, code, name, phase, create_ms, update_ms, int(guarded), text)
+                )
             else:
-                moved.append((head, name, phase, update_ms, game_id, before))
+                moved.append((head, name, phase, update_ms, int(guarded), game_id, before))
         if created:
             connection.exec_driver_sql(self._write.create, created)
         if not moved:
@@ -220,6 +258,9 @@ class SqlStore:
             return False
         found = connection.exec_driver_sql(self._read.resolve, (proposal.summary.join_code,))
         return found.scalar() is not None
+
+    def _is_purged(self, connection: Connection, game_id: str) -> bool:
+        return connection.exec_driver_sql(self._read.head, (game_id,)).scalar() == PURGED
 
     def _head(self, connection: Connection, game_id: str) -> int:
         return as_version(connection.exec_driver_sql(self._read.head, (game_id,)).scalar())

@@ -40,6 +40,8 @@ games: Final = Table(
     "games",
     metadata,
     Column("game_id", Text, primary_key=True),
+    # -1: it was purged. The row stays, with nothing in it, so that the id is
+    # never given again and every append to it is a conflict.
     Column("head", BigInteger, nullable=False),
     # NULL where the game has none: only codes that exist must differ.
     Column("join_code", Text, unique=True),
@@ -47,6 +49,11 @@ games: Final = Table(
     Column("phase", Integer, nullable=False),
     Column("create_ms", BigInteger, nullable=False),
     Column("update_ms", BigInteger, nullable=False),
+    # 1: it has a passcode.
+    Column("guarded", Integer, nullable=False, server_default="0"),
+    # A JSON object.
+    Column("labels", Text, nullable=False, server_default="{}"),
+    Index(None, "create_ms", "game_id"),
     sqlite_with_rowid=False,
 )
 

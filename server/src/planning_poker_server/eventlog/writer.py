@@ -19,6 +19,15 @@ from planning_poker_server.eventlog.port import (
 Outcome: TypeAlias = Commit | Conflict | LogError
 
 
+class Purge(NamedTuple):
+    """A game that is to go."""
+
+    game_id: str
+    now_ms: int
+    expected_head: int | None = None
+    """Only if the game is at this version; None: at whichever."""
+
+
 class Store(Protocol):
     """What writes; all of it runs in the writer's thread."""
 
@@ -30,14 +39,18 @@ class Store(Protocol):
         """One outcome for each. Raises LogUnavailable where nothing could be committed."""
         ...
 
+    def purge(self, purges: Sequence[Purge]) -> Sequence[bool]:
+        """Whether each is gone. Raises LogUnavailable where that is not certain."""
+        ...
+
     def close(self) -> None:
         """Release everything."""
         ...
 
 
 class _Job(NamedTuple):
-    proposal: Proposal
-    future: asyncio.Future[Commit | Conflict]
+    work: Proposal | Purge
+    future: asyncio.Future[Any]
 
 
 class Writer:
@@ -75,6 +88,13 @@ class Writer:
 
         Raises LogUnavailable when too many wait already.
         """
+        return self._submit(proposal)
+
+    def purge(self, purge: Purge) -> asyncio.Future[bool]:
+        """Whether the game is gone; otherwise like `submit`."""
+        return self._submit(purge)
+
+    def _submit(self, work: Proposal | Purge) -> asyncio.Future[Any]:
         if self._closed:
             raise LogUnavailable("The log is closed", definite=True)
         if self._waiting >= self._max_waiting:
@@ -84,8 +104,8 @@ class Writer:
             # Callers that were woken together ask again together: give all of
             # them to the thread at once, not the first one alone.
             self._loop.call_soon(self._flush)
-        future: asyncio.Future[Commit | Conflict] = self._loop.create_future()
-        self._fresh.append(_Job(proposal, future))
+        future: asyncio.Future[Any] = self._loop.create_future()
+        self._fresh.append(_Job(work, future))
         return future
 
     async def close(self) -> None:
@@ -102,7 +122,7 @@ class Writer:
             self._queue.put(self._fresh)
             self._fresh = []
 
-    def _deliver(self, batch: Sequence[_Job], outcomes: Iterable[Outcome]) -> None:
+    def _deliver(self, batch: Sequence[_Job], outcomes: Iterable[Outcome | bool]) -> None:
         self._waiting -= len(batch)
         for job, outcome in zip(batch, outcomes, strict=True):
             if job.future.done():
@@ -138,14 +158,21 @@ class Writer:
                     ending = True
                 else:
                     waiting.extend(more)
-            batch = [waiting.popleft() for _ in range(min(len(waiting), self._max_batch))]
-            if batch:
-                self._commit(batch, waiting)
+            if waiting:
+                self._commit(self._batch(waiting), waiting)
+
+    def _batch(self, waiting: deque[_Job]) -> list[_Job]:
+        """The first of those that wait, all of one kind."""
+        kind = type(waiting[0].work)
+        batch: list[_Job] = []
+        while waiting and len(batch) < self._max_batch and type(waiting[0].work) is kind:
+            batch.append(waiting.popleft())
+        return batch
 
     def _commit(self, batch: list[_Job], waiting: deque[_Job]) -> None:
-        outcomes: Sequence[Outcome]
+        outcomes: Sequence[Outcome | bool]
         try:
-            outcomes = self._store.commit([job.proposal for job in batch])
+            outcomes = self._do([job.work for job in batch])
         except Exception as error:
             outcomes = [_unavailable(error) for _ in batch]
             # Whoever waits behind would wait for the same failure once more.
@@ -153,6 +180,13 @@ class Writer:
                 self._call(self._deliver, list(waiting), [_untried(error) for _ in waiting])
                 waiting.clear()
         self._call(self._deliver, batch, outcomes)
+
+    def _do(self, work: Sequence[Proposal | Purge]) -> Sequence[Outcome | bool]:
+        """What comes of work of one kind."""
+        purges = [each for each in work if isinstance(each, Purge)]
+        if purges:
+            return self._store.purge(purges)
+        return self._store.commit([each for each in work if isinstance(each, Proposal)])
 
     def _call(self, callback: Callable[..., Any], *arguments: Any) -> None:
         # RuntimeError: the loop is closed, and nobody waits any more.

@@ -1,0 +1,124 @@
+"""The events of one game for whoever may read it: from its room, or out of the log."""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple, Self
+
+import planningpoker.v1 as pb
+from planning_poker_server import wire
+from planning_poker_server.admission import Refused
+from planning_poker_server.calls import NOBODY, Context, address_of
+from planning_poker_server.domain.refusals import refuse
+from planning_poker_server.eventlog.port import EventLog
+from planning_poker_server.room import Room
+from planning_poker_server.rooms import Rooms
+from planning_poker_server.seats import proves
+
+_RUN: Final = 500
+_RUN_BYTES: Final = 256 << 10
+
+
+class GameEvent(NamedTuple):
+    """An event of the game, ready to be told."""
+
+    cursor: str
+    name: str
+    guarded: bool
+    labels: tuple[tuple[str, str], ...]
+    encoded: bytes
+
+
+class GameReader:
+    """How far one who watches the game is. Its cursors name log, game and version."""
+
+    def __init__(
+        self, rooms: Rooms, log: EventLog, room: Room, proof: pb.ReadAccess | None, version: int
+    ) -> None:
+        self.game_id = room.game_id
+        self._rooms = rooms
+        self._log = log
+        self._proof = proof
+        """None: needs none, for a game with a passcode either."""
+        self._passcode = room.state.passcode
+        self._version = version
+
+    @classmethod
+    async def open(
+        cls,
+        request: pb.WatchEventsRequest,
+        rooms: Rooms,
+        log: EventLog,
+        context: Context,
+        *,
+        trusted: bool,
+    ) -> Self:
+        """Raises Refused where it may not be read, ValueError for a cursor that is not its own."""
+        if trusted:
+            room = await rooms.room(request.game_id)
+        else:
+            peer = address_of(context)
+            room = await rooms.readable(NOBODY, peer, request.game_id, request.access)
+        if isinstance(room, pb.Refusal):
+            raise Refused(room)
+        version = room.head if request.from_now else 0
+        if request.cursor:
+            version = _version_of(request.cursor, log.epoch, room)
+        return cls(rooms, log, room, None if trusted else request.access, version)
+
+    @property
+    def cursor(self) -> str:
+        """Behind everything that was read."""
+        return self._cursor_at(self._version)
+
+    async def read(self) -> Sequence[GameEvent]:
+        """The next events, none where there are none now.
+
+        Raises Refused once the game is gone, or may be read no longer.
+        """
+        room = await self._rooms.room(self.game_id)
+        if isinstance(room, pb.Refusal):
+            raise Refused(room)
+        self._check(room)
+        encoded = await self._encoded(room)
+        labels = tuple(room.state.view.labels.items())
+        first = self._version + 1
+        self._version += len(encoded)
+        return [self._told(version, event, labels) for version, event in enumerate(encoded, first)]
+
+    def _check(self, room: Room) -> None:
+        """The passcode may be another one by now, and a seat may be gone."""
+        state = room.state
+        if self._proof is None or state.passcode is None:
+            return
+        seat = self._proof.seat
+        if proves(seat.seat_secret, state.seat_hash(seat.player_id)) or (
+            self._proof.passcode and state.passcode == self._passcode
+        ):
+            return
+        message = "This game asks for its passcode, or a seat, that was given no longer."
+        raise Refused(refuse(pb.REASON_PASSCODE_WRONG, message))
+
+    async def _encoded(self, room: Room) -> Sequence[bytes]:
+        if room.reaches(self._version):
+            events = room.events_after(self._version, _RUN, _RUN_BYTES)
+            return [event.encoded for event in events]
+        async for page in self._log.read(self.game_id, self._version):
+            return [record.event for record in page]
+        return ()
+
+    def _told(self, version: int, event: bytes, labels: tuple[tuple[str, str], ...]) -> GameEvent:
+        cursor = self._cursor_at(version)
+        name = pb.GameEvent.FromString(event).WhichOneof("event") or ""
+        encoded = wire.watched_event(self.game_id, cursor, event)
+        return GameEvent(cursor, name, False, labels, encoded)
+
+    def _cursor_at(self, version: int) -> str:
+        return f"{self._log.epoch}-{self.game_id}-{version}"
+
+
+def _version_of(cursor: str, epoch: str, room: Room) -> int:
+    place, _, digits = cursor.rpartition("-")
+    if place != f"{epoch}-{room.game_id}" or not digits.isascii() or not digits.isdecimal():
+        raise ValueError("the cursor is not of this game in this log")
+    if len(digits) > 10 or int(digits) > room.head:
+        raise ValueError("the cursor is ahead of this log")
+    return int(digits)

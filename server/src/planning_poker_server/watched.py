@@ -1,0 +1,58 @@
+"""What one who watches wants to be told. Pure."""
+
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+import planningpoker.v1 as pb
+
+
+class Told(Protocol):
+    """An event, ready to be told."""
+
+    @property
+    def cursor(self) -> str:
+        """Behind the event."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """As in GameEvent."""
+        ...
+
+    @property
+    def guarded(self) -> bool:
+        """Whether its game has a passcode now."""
+        ...
+
+    @property
+    def labels(self) -> tuple[tuple[str, str], ...]:
+        """Of its game."""
+        ...
+
+    @property
+    def encoded(self) -> bytes:
+        """As a WatchedEvent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A filter; what it names nothing for is wanted whatever it is."""
+
+    names: frozenset[str]
+    labels: frozenset[tuple[str, str]]
+    everything: bool
+    """Whether games with a passcode may be told of."""
+
+    @classmethod
+    def of(cls, request: pb.WatchEventsRequest, *, everything: bool) -> Self:
+        """What a request asks for, as far as its sender may see it."""
+        return cls(frozenset(request.event_types), frozenset(request.labels.items()), everything)
+
+    def has(self, told: Told) -> bool:
+        """Whether this event is to be told."""
+        return (
+            (self.everything or not told.guarded)
+            and self.labels.issubset(told.labels)
+            and (not self.names or told.name in self.names)
+        )

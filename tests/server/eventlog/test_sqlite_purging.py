@@ -1,0 +1,86 @@
+"""What is purged is in no file of the database any more, however it came there."""
+
+import random
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from planning_poker_server.domain.types import Timer
+from planning_poker_server.eventlog.port import EventLog, LogUnavailable, Proposal, Record
+from tests.contract.eventlog.games import append, proposal, read
+from tests.server.eventlog.conftest import OpenSqlite
+
+CANARY = b"canary-7f3a"
+
+
+def marked(game_id: str, head: int, sizes: list[int], name: str) -> Proposal:
+    """Records of these sizes, all full of the canary."""
+    wanted = proposal(game_id, head, len(sizes), name=name, labels=((name, name),))
+    content = [
+        Record(record.version, CANARY * size, (CANARY + game_id.encode()) * size)
+        for record, size in zip(wanted.records, sizes, strict=True)
+    ]
+    timers = [Timer(name, "r1", 1, 9_000)] if head % 2 else []
+    return replace(wanted, records=content, timers=timers)
+
+
+def traces(path: Path) -> dict[str, int]:
+    """How often the canary is in each file of the database."""
+    files = path.parent.glob(f"{path.name}*")
+    counts = {file.name: file.read_bytes().count(CANARY) for file in files}
+    return {name: count for name, count in counts.items() if count}
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_a_canary_is_nowhere_after_the_purge(
+    open_sqlite: OpenSqlite, path: Path, seed: int
+) -> None:
+    chance = random.Random(seed)  # noqa: S311
+    log = await open_sqlite()
+    heads = dict.fromkeys([f"marked {n}" for n in range(5)] + [f"other {n}" for n in range(5)], 0)
+    for _ in range(300):
+        game_id = chance.choice(list(heads))
+        # From rows that share a page to rows that need pages of their own.
+        sizes = [chance.choice([0, 1, 5, 40, 400, 2_000]) for _ in range(chance.randint(1, 6))]
+        if game_id.startswith("marked"):
+            name = CANARY.decode() * chance.randint(1, 30)
+            await append(log, marked(game_id, heads[game_id], sizes, name))
+        else:
+            await append(log, proposal(game_id, heads[game_id], len(sizes)))
+        heads[game_id] += len(sizes)
+    assert sum(traces(path).values()) > 1_000
+    for game_id, head in heads.items():
+        if head and game_id.startswith("marked"):
+            assert await log.purge(game_id, 5_000)
+    assert traces(path) == {}
+    for game_id, head in heads.items():
+        if game_id.startswith("other"):
+            assert len(await read(log, game_id)) == head
+    await log.close()
+    assert traces(path) == {}
+
+
+async def test_a_purge_says_so_while_a_reader_keeps_the_traces(
+    open_sqlite: OpenSqlite, path: Path
+) -> None:
+    log = await open_sqlite(busy_timeout_ms=20)
+    await append(log, marked("gone", 0, [5], "x"))
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM events").fetchone()
+        with pytest.raises(LogUnavailable):
+            await log.purge("gone", 5_000)
+        assert traces(path)
+    assert await log.purge("gone", 6_000)
+    assert traces(path) == {}
+
+
+async def test_appends_go_on_after_a_purge(log: EventLog) -> None:
+    await append(log, proposal("gone", 0, 3))
+    await append(log, proposal("kept", 0, 1))
+    assert await log.purge("gone", 5_000)
+    await append(log, proposal("kept", 1, 2))
+    assert len(await read(log, "kept")) == 3
