@@ -12,6 +12,7 @@ import planningpoker.v1 as pb
 from benchmarks.machine import ROOT
 from benchmarks.programs.answering import answer, run
 from planning_poker_server.availability import Availability
+from planning_poker_server.bus import LocalBus
 from planning_poker_server.clock import SteadyClock
 from planning_poker_server.config_loader import load_settings
 from planning_poker_server.domain.digest import digest
@@ -120,7 +121,9 @@ async def ours(folder: str) -> Mapping[str, Any]:
     """From asking for a game that is not in memory to following it."""
     settings = _settings(folder)
     log = await open_log(settings.database)
-    rooms = Rooms(log, settings.room, settings.game, SteadyClock(), Metrics(), Availability())
+    rooms = Rooms(
+        log, settings.room, settings.game, SteadyClock(), Metrics(), Availability(), LocalBus()
+    )
     try:
         await rooms.attach(_Watcher(settings), "", _attach("1" * 32))  # threads and connections
         watcher = _Watcher(settings)
