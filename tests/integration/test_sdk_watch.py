@@ -28,6 +28,7 @@ from tests.integration.crowd import stored_events
 from tests.integration.figures import tell
 from tests.integration.harness import Host
 from tests.integration.process import ServerProcess
+from tests.integration.raw import eventually
 from tests.workspace.tree import ROOT
 
 EAGER = ClientOptions(backoff_first=0.02, backoff_longest=0.1)
@@ -87,6 +88,7 @@ async def test_a_watch_that_is_cut_again_and_again_tells_what_the_histories_tell
     host: Host,
 ) -> None:
     await host.start(stream=FAST)
+    host.lines.expected.add("a watch waits for its server")
     random = Random(7)  # noqa: S311
     async with (
         FaultProxy(host.server.address) as network,
@@ -137,7 +139,8 @@ async def test_a_server_that_crashes_and_returns_is_waited_for(tmp_path: Path) -
 
 
 async def test_one_that_takes_nothing_is_cut_off_and_goes_on_from_there(host: Host) -> None:
-    await host.start(stream=FAST | {"stall_ms": 300}, server={"open_feed": True})
+    await host.start(stream=FAST | {"stall_ms": 1_000}, server={"open_feed": True})
+    host.lines.expected.add("a watch waits for its server")
     async with (
         PokerClient(host.server.address) as client,
         reader(host.server.address) as bot,
@@ -149,9 +152,11 @@ async def test_one_that_takes_nothing_is_cut_off_and_goes_on_from_there(host: Ho
             games.append(await client.create_game(f"Sprint {number}", player="Ada"))
             for _ in range(10):
                 await games[-1].add_stories(text)
+        watches = host.server._services.watches._admission
         first = await anext(watch)
         assert isinstance(first, Watched)
-        await asyncio.sleep(1)  # the server's clock is the real one, and it waits for 0.3 s
+        assert watches._open == 1
+        await eventually(lambda: watches._open == 0)  # the server waited for it
         items = [first, *await what_there_was(watch)]
         for game in games:
             assert of_game(game.game_id, items) == await history(client, game)
@@ -277,8 +282,9 @@ async def test_only_an_operator_watches_lists_and_purges_where_the_feed_is_close
         assert conflict.value.reason == "VERSION_CONFLICT"
         assert await operator.purge_game(game.join_code, expected_version=2) == game.game_id
         assert [each async for each in operator.list_games()] == []
+        assert await operator.purge_game(game.game_id) == game.game_id  # it stays so
         with pytest.raises(CommandRefused) as gone:
-            await operator.purge_game(game.game_id)
+            await operator.purge_game(game.join_code)
         assert gone.value.reason == "GAME_NOT_FOUND"
 
 

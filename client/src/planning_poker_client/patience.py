@@ -11,6 +11,9 @@ from planning_poker_client.statuses import Status
 
 # What another try may heal: reading twice does nothing twice.
 _AGAIN: Final = frozenset({"UNAVAILABLE", "CANCELLED", "INTERNAL", "UNKNOWN"})
+_OF_THE_MOMENT: Final = frozenset(
+    {pb.REASON_TOO_MANY_COMMANDS, pb.REASON_TOO_MANY_CONNECTIONS, pb.REASON_TIMEOUT}
+)
 
 
 class Patience:
@@ -29,7 +32,7 @@ class Patience:
 
     async def after(self, status: Status) -> None:
         """Wait before the next try; raises PokerError where another one would not help."""
-        if status.code not in _AGAIN:
+        if status.code not in _AGAIN and status.reason not in _OF_THE_MOMENT:
             raise self._failed(status)
         doublings = min(self._failures, 32)
         self._failures += 1

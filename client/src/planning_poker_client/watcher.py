@@ -181,7 +181,8 @@ class _Reader:
                 was_there = not watching.lost_because
                 jitter = random.random()  # noqa: S311, it spreads load and hides nothing
                 watching.lost(status, _now(), jitter)
-                logs.watch_lost(watching.lost_because, again=was_there)
+                if watching.error is None:
+                    logs.watch_lost(watching.lost_because, again=was_there)
         except Exception:
             logs.LOG.exception("what %s told could not be processed", self._target)
             watching.fail(ConnectionLost(_OWN_ERROR, retryable=False))
