@@ -23,7 +23,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 DISTRIBUTIONS := generated model client server simulator
-SOURCES := generated/src model/src client/src server/src simulator/src $(wildcard */hatch_build.py) tests tools $(wildcard benchmarks)
+SOURCES := generated/src model/src client/src server/src simulator/src $(wildcard */hatch_build.py) tests tools $(wildcard examples benchmarks)
 
 ##@ To begin with
 

@@ -22,9 +22,10 @@ PAIRS: list[tuple[type, type]] = [
     (asynchronous.PokerClient, sync.PokerClient),
     (asynchronous.Game, sync.Game),
     (asynchronous.SeatHandle, sync.SeatHandle),
+    (asynchronous.Watch, sync.Watch),
 ]
-NOT_FOR_USERS = {"told", "ended"}
-"""Called by the exchange."""
+NOT_FOR_USERS = {"told", "ended", "waits"}
+"""Called by the exchange, and by the facade."""
 
 
 def threads() -> list[str]:

@@ -4,13 +4,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import planningpoker.v1 as pb
 from planning_poker_client import (
     Available,
     BadStories,
+    CaughtUp,
     Change,
     ClientOptions,
     CommandRefused,
@@ -21,6 +22,7 @@ from planning_poker_client import (
     Fallback,
     FileSeatStore,
     Game,
+    GameSummary,
     GameView,
     History,
     ImportedStories,
@@ -39,6 +41,8 @@ from planning_poker_client import (
     StoryFile,
     Unavailable,
     WaitTimeout,
+    Watch,
+    Watched,
     read_stories,
     sync,
 )
@@ -224,6 +228,47 @@ async def estimate(seat: SeatHandle, title: str) -> str:
     return opened.round_id
 
 
+# All games
+
+
+async def estimates(address: str, token: str, cursor: str) -> AsyncIterator[tuple[str, str]]:
+    """Each estimate with the cursor to be stored together with what is done about it."""
+    async with PokerClient(address, connect=False, token=token) as client:
+        watch: Watch
+        async with client.watch(
+            cursor=cursor, from_now=True, event_types="estimate_accepted"
+        ) as watch:
+            async for item in watch:
+                match item:
+                    case Watched(body=pb.EstimateAccepted(story=story)):
+                        print(item.game_id, item.version, f"{item.time:%H:%M}", item.actor_id)
+                        yield item.cursor, f"{story.title}: {story.estimate.value}"
+                    case CaughtUp():
+                        print("live; to be continued from", watch.cursor)
+
+
+async def tidy(client: PokerClient) -> None:
+    game: GameSummary
+    long_ago = datetime.now(UTC) - timedelta(days=90)
+    async for game in client.list_games(phases=["ended"], updated_before=long_ago):
+        if game.labels.get("keep") != "yes":
+            gone: str = await client.purge_game(game.game_id, expected_version=game.version)
+            print("gone:", gone)
+
+
+def audit(client: sync.PokerClient, store: Path) -> None:
+    for game in client.list_games(name="sprint", labels={"team": "a"}, page_size=1_000):
+        print(game.display_name, game.phase == pb.GAME_PHASE_ENDED, game.update_time)
+    cursor = store.read_text() if store.exists() else ""
+    watch: sync.Watch
+    with client.watch(cursor=cursor, game="K7QF-3M", passcode="sesame") as watch:
+        for item in watch:
+            if isinstance(item, CaughtUp):
+                break
+            print(item.name, item.change.event)
+        store.write_text(watch.cursor)
+
+
 # Without an event loop
 
 
@@ -272,6 +317,8 @@ def wrong(game: sync.Game, client: sync.PokerClient) -> None:
     game.vote("8", commment="risky")  # type: ignore[call-arg]
     client.join("K7QF-3M", "Bob", role="boss")  # type: ignore[arg-type]
     sync.PokerClient("localhost:50051", tocken="x")  # type: ignore[call-arg]
+    client.watch(cursor=3)  # type: ignore[arg-type]
+    client.list_games(phases=["open"])  # type: ignore[list-item]
     story: int = game.add_story("Login")  # type: ignore[assignment]
     game.import_stories("jira.csv")  # type: ignore[arg-type]
     print(story)

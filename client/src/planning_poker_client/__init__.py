@@ -30,8 +30,10 @@ from planning_poker_client.errors import (
     WaitTimeout,
 )
 from planning_poker_client.exchange import CallOptions
+from planning_poker_client.feed import CaughtUp, FeedItem, Watched, WatchOptions
 from planning_poker_client.game import Game
 from planning_poker_client.handles import SeatHandle
+from planning_poker_client.listing import GameList, GameSummary, ListOptions
 from planning_poker_client.options import ClientOptions
 from planning_poker_client.pending import PendingCommand, ShownView
 from planning_poker_client.reads import History
@@ -61,12 +63,14 @@ from planning_poker_client.states import (
 from planning_poker_client.stories_file import StoryFile, read_stories
 from planning_poker_client.story_import import ImportedStories
 from planning_poker_client.watch import Changes, Services, States
+from planning_poker_client.watcher import Watch
 from planning_poker_model.view import GameView
 
 __all__ = [
     "Available",
     "BadStories",
     "CallOptions",
+    "CaughtUp",
     "Change",
     "Changes",
     "ClientClosed",
@@ -85,16 +89,20 @@ __all__ = [
     "EventBody",
     "Failed",
     "Fallback",
+    "FeedItem",
     "FileSeatStore",
     "Finding",
     "Game",
     "GameDetached",
+    "GameList",
     "GameOver",
+    "GameSummary",
     "GameView",
     "History",
     "ImportedStories",
     "Item",
     "JoinOptions",
+    "ListOptions",
     "MemorySeatStore",
     "NoRound",
     "NotReported",
@@ -119,5 +127,8 @@ __all__ = [
     "StoryFile",
     "Unavailable",
     "WaitTimeout",
+    "Watch",
+    "WatchOptions",
+    "Watched",
     "read_stories",
 ]

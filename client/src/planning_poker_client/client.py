@@ -12,11 +12,14 @@ import planningpoker.v1 as pb
 from planning_poker_client.changes import Receipt
 from planning_poker_client.errors import CommandRefused, GameDetached
 from planning_poker_client.exchange import CallOptions, Exchange
+from planning_poker_client.feed import WatchOptions, watch_request
 from planning_poker_client.game import Game
 from planning_poker_client.handles import SeatHandle, Ways
+from planning_poker_client.listing import GameList, ListOptions, list_request
 from planning_poker_client.logs import LOG
 from planning_poker_client.options import ClientOptions
-from planning_poker_client.reads import History, Reads, access
+from planning_poker_client.purging import Purges
+from planning_poker_client.reads import History, Reads
 from planning_poker_client.seat_keeper import DEAD, SeatKeeper
 from planning_poker_client.seat_keys import is_game_id
 from planning_poker_client.seat_store import SeatStore, StoredSeat
@@ -25,7 +28,9 @@ from planning_poker_client.service import ServiceState
 from planning_poker_client.sitting import Sitting
 from planning_poker_client.states import ConnectionState
 from planning_poker_client.unary import Unary
+from planning_poker_client.values import to_access
 from planning_poker_client.watch import Services, States
+from planning_poker_client.watcher import Watch, Watches
 from planning_poker_model.view import GameView
 
 _PROTOCOL_VERSIONS: Final = (1,)
@@ -80,6 +85,8 @@ class PokerClient:
         self._exchange = Exchange(hello, target, options, token, credentials)
         self._unary = Unary(target, instance_id, options, token, credentials)
         self._reads = Reads(self._unary, target, options)
+        self._purges = Purges(self._unary, target, options)
+        self._watches = Watches(self._unary, target, options)
         self._ways = Ways(self._exchange, self._unary)
         self._sitting = Sitting(
             self._exchange, self._ways, self._reads, self._keeper, has_token=token is not None
@@ -112,7 +119,10 @@ class PokerClient:
         try:
             await self._unary.close()
         finally:
-            await self._exchange.close()
+            try:
+                await self._watches.close()
+            finally:
+                await self._exchange.close()
 
     @property
     def state(self) -> ConnectionState:
@@ -269,7 +279,7 @@ class PokerClient:
             game_id=game,
             version=version,
             min_version=min_version,
-            access=access(passcode, player_id, seat_secret),
+            access=to_access(passcode, player_id, seat_secret),
         )
         return await self._reads.game(request, timeout)
 
@@ -292,9 +302,47 @@ class PokerClient:
             game_id=game,
             after_version=after_version,
             through_version=through_version,
-            access=access(passcode, player_id, seat_secret),
+            access=to_access(passcode, player_id, seat_secret),
         )
         return History(self._reads.history(request))
+
+    # All games
+
+    def list_games(self, **options: Unpack[ListOptions]) -> GameList:
+        """The games there are, the newest first, for `async for`; all, or those that are like this.
+
+        What is created while it is read may be missing. For operators, and for everyone where
+        the server's feed is open. Raises ValueError for a time without a time zone, and, while
+        it is iterated over, CommandRefused, ConnectionFailed.
+        """
+        return GameList(self._reads.games(list_request(options)))
+
+    def watch(self, **options: Unpack[WatchOptions]) -> Watch:
+        """The events of all games, or of one, from a cursor on and then live, for `async for`.
+
+        Each comes once and in order, whatever becomes of the connection, with
+        the cursor behind it: kept together with what the event caused, it is
+        where a later watch goes on. All games are for those who may list them, one
+        game is for whoever may read it.
+
+        Raises, while it is iterated over, CommandRefused where the server will
+        not go on, ConnectionFailed when it cannot be reached within
+        `connect_timeout`, and ConnectionLost after `max_attempts` in vain.
+        """
+        return self._watches.watch(watch_request(options))
+
+    async def purge_game(
+        self, game: str, *, expected_version: int | None = None, timeout: float | None = None
+    ) -> str:
+        """Remove a game, named by its join code or id, with all its events; its id is returned.
+
+        For good, and for operators only. With `expected_version` only if it is at
+        that version still. Raises CommandRefused, OutcomeUnknown,
+        ConnectionFailed. GAME_NOT_FOUND may mean that a call whose answer was
+        lost has removed it.
+        """
+        request = pb.PurgeGameRequest(game_id=game, expected_version=expected_version)
+        return await self._purges.purge(request, timeout)
 
     # How
 

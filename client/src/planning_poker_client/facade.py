@@ -106,6 +106,11 @@ class Steps(Generic[T]):
     def __iter__(self) -> Self:
         return self
 
+    @property
+    def _stepping(self) -> bool:
+        """Whether a step is under way, or is the next one since it was interrupted."""
+        return self._next is not None
+
     def __next__(self) -> T:
         try:
             if self._next is None:

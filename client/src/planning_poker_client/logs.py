@@ -47,6 +47,16 @@ def service_changed(target: str, before: ServiceState, state: ServiceState) -> N
             LOG.info("%s works as it should again", target)
 
 
+def watch_lost(reason: str, *, again: bool) -> None:
+    """A watch has no stream; `again`: it had one."""
+    LOG.log(logging.WARNING if again else logging.DEBUG, "a watch waits for its server: %s", reason)
+
+
+def watch_returned(target: str) -> None:
+    """It has one again."""
+    LOG.info("a watch of %s goes on", target)
+
+
 def resuming(game_id: str, reason: str) -> None:
     """Something of a game is missing."""
     LOG.info("game %s is asked for again: %s", game_id, reason)

@@ -1,32 +1,18 @@
 """Reading without joining: a game at any version, and all its events. Driver over grpc.aio."""
 
-import asyncio
-import random
 from collections.abc import AsyncIterator
-from typing import Final, Self
+from typing import Self
 
-import grpc
 import grpc.aio
 
 import planningpoker.v1 as pb
 from planning_poker_client.changes import Change
-from planning_poker_client.errors import CommandRefused, ConnectionFailed, PokerError
+from planning_poker_client.listing import GameSummary, summary_of
 from planning_poker_client.options import ClientOptions
-from planning_poker_client.statuses import Status
+from planning_poker_client.patience import Patience
 from planning_poker_client.unary import Unary, status_from
 from planning_poker_model.view import GameView
 from planningpoker.v1.service_pb2_grpc import PlanningPokerServiceStub
-
-# What another try may heal: reading twice does nothing twice.
-_AGAIN: Final = frozenset({"UNAVAILABLE", "CANCELLED", "INTERNAL", "UNKNOWN"})
-
-
-def access(passcode: str, player_id: str, seat_secret: bytes) -> pb.ReadAccess:
-    """What proves that one may read a game with a passcode."""
-    given = pb.ReadAccess(passcode=passcode)
-    if player_id:
-        given.seat.player_id, given.seat.seat_secret = player_id, seat_secret
-    return given
 
 
 class Reads:
@@ -39,21 +25,44 @@ class Reads:
 
     async def game(self, request: pb.GetGameRequest, timeout: float | None) -> GameView:
         """The game, once the server tells; raises PokerError."""
-        patience = _Patience(self._target, self._options, timeout)
+        patience = Patience(self._target, self._options, timeout)
         while True:
+            stub = PlanningPokerServiceStub(self._unary.channel())
             try:
-                stub = PlanningPokerServiceStub(self._unary.channel())
-                response = await stub.GetGame(
-                    request, timeout=patience.left(), metadata=self._unary.metadata()
-                )
+                with self._unary.calling():
+                    response = await stub.GetGame(
+                        request, timeout=patience.left(), metadata=self._unary.metadata()
+                    )
             except grpc.aio.AioRpcError as error:
                 await patience.after(status_from(error))
             else:
                 return GameView.from_game(response.game)
 
+    async def games(self, request: pb.ListGamesRequest) -> AsyncIterator[GameSummary]:
+        """The games, page after page, each asked for when the one before was taken."""
+        while True:
+            response = await self._page(request)
+            for game in response.games:
+                yield summary_of(game)
+            request.page_token = response.next_page_token
+            if not request.page_token:
+                return
+
+    async def _page(self, request: pb.ListGamesRequest) -> pb.ListGamesResponse:
+        patience = Patience(self._target, self._options, None)
+        while True:
+            stub = PlanningPokerServiceStub(self._unary.channel())
+            try:
+                with self._unary.calling():
+                    return await stub.ListGames(
+                        request, timeout=patience.left(), metadata=self._unary.metadata()
+                    )
+            except grpc.aio.AioRpcError as error:
+                await patience.after(status_from(error))
+
     async def history(self, request: pb.ReadHistoryRequest) -> AsyncIterator[Change]:
         """The events, in order and once, however often the way to the server is lost."""
-        patience = _Patience(self._target, self._options, None)
+        patience = Patience(self._target, self._options, None)
         while True:
             stub = PlanningPokerServiceStub(self._unary.channel())
             call = stub.ReadHistory(request, metadata=self._unary.metadata())
@@ -62,49 +71,13 @@ class Reads:
                     for event in response.batch.events:
                         request.after_version = event.version
                         yield Change(event.version, event.WhichOneof("event") or "", event)
-                    patience = _Patience(self._target, self._options, None)
+                    patience = Patience(self._target, self._options, None)
             except grpc.aio.AioRpcError as error:
                 await patience.after(status_from(error))
             else:
                 return
             finally:
                 call.cancel()
-
-
-class _Patience:
-    """How long a read is tried for."""
-
-    def __init__(self, target: str, options: ClientOptions, timeout: float | None) -> None:
-        self._target = target
-        self._options = options
-        within = options.command_timeout if timeout is None else timeout
-        self._deadline = asyncio.get_running_loop().time() + within
-        self._failures = 0
-
-    def left(self) -> float:
-        """Seconds."""
-        return max(0.0, self._deadline - asyncio.get_running_loop().time())
-
-    async def after(self, status: Status) -> None:
-        """Wait before the next try; raises PokerError where another one would not help."""
-        if status.code not in _AGAIN:
-            raise self._failed(status)
-        doublings = min(self._failures, 32)
-        self._failures += 1
-        longest = min(self._options.backoff_first * 2.0**doublings, self._options.backoff_longest)
-        pause = random.random() * longest + status.retry_after.total_seconds()  # noqa: S311
-        if pause >= self.left():
-            raise self._failed(status)
-        await asyncio.sleep(pause)
-
-    def _failed(self, status: Status) -> PokerError:
-        if status.reason != pb.REASON_UNSPECIFIED:
-            return CommandRefused(status.refusal)
-        if status.code == "UNIMPLEMENTED":
-            message = f"What answers at {self._target} does not let games be read."
-            return ConnectionFailed(message, retryable=False)
-        message = f"{self._target} did not answer: {status.message or status.code}"
-        return ConnectionFailed(message, retryable=status.code in _AGAIN | {"DEADLINE_EXCEEDED"})
 
 
 class History:

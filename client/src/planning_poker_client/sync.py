@@ -13,6 +13,7 @@ and must not call the client.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Self, TypeAlias, TypeVar
 
@@ -29,6 +30,8 @@ from planning_poker_client.facade import (
     looking,
     made_like,
 )
+from planning_poker_client.feed import FeedItem
+from planning_poker_client.listing import GameSummary
 from planning_poker_client.loop_thread import LoopThread
 from planning_poker_client.pending import PendingCommand, ShownView
 from planning_poker_client.reports import DeliveryReport
@@ -38,11 +41,22 @@ from planning_poker_client.states import ConnectionState
 Changes: TypeAlias = Steps[Item]
 States: TypeAlias = Steps[ConnectionState]
 History: TypeAlias = Reading[Change]
+GameList: TypeAlias = Reading[GameSummary]
 Services: TypeAlias = Steps[ServiceState]
 
 C_co = TypeVar("C_co", bound=GameCommands, covariant=True)
 
-__all__ = ["Changes", "Game", "History", "PokerClient", "SeatHandle", "Services", "States"]
+__all__ = [
+    "Changes",
+    "Game",
+    "GameList",
+    "History",
+    "PokerClient",
+    "SeatHandle",
+    "Services",
+    "States",
+    "Watch",
+]
 
 
 def _changes(loop: LoopThread, changes: _async.Changes) -> Changes:
@@ -57,8 +71,54 @@ def _history(loop: LoopThread, history: _async.History) -> History:
     return Reading(loop, history)
 
 
+def _listed(loop: LoopThread, games: _async.GameList) -> GameList:
+    return Reading(loop, games)
+
+
 def _services(loop: LoopThread, services: _async.Services) -> Services:
     return Steps(loop, services)
+
+
+class Watch(Steps[FeedItem]):
+    """Events from a cursor on and then live, for a plain `for`; made by `PokerClient`."""
+
+    def __init__(self, loop: LoopThread, watch: _async.Watch) -> None:
+        super().__init__(loop, watch)
+        self._watch = watch
+        self._given = watch.cursor
+
+    def __repr__(self) -> str:
+        return repr(self._watch)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __next__(self) -> FeedItem:
+        item = super().__next__()
+        self._given = item.cursor
+        return item
+
+    @property
+    def cursor(self) -> str:
+        """Where a new watch would go on: behind the last item that this one gave.
+
+        While no step is waited for, it moves on behind what the filters leave out.
+        """
+        # A step that was interrupted may have its item already, which nobody was given.
+        return self._given if self._stepping else self._loop.look(lambda: self._watch.cursor)
+
+    def close(self) -> None:
+        """End it; what was read ahead is left for a watch that goes on from `cursor`."""
+        with suppress(_async.ClientClosed):
+            self._loop.run(self._watch.close)
 
 
 class _Commands(Facade[C_co]):
@@ -229,3 +289,6 @@ class PokerClient(Facade[_async.PokerClient]):
     execute = blocking(_async.PokerClient.execute)
     read_game = blocking(_async.PokerClient.read_game)
     history = looking(_async.PokerClient.history, _history)
+    list_games = looking(_async.PokerClient.list_games, _listed)
+    watch = looking(_async.PokerClient.watch, Watch)
+    purge_game = blocking(_async.PokerClient.purge_game)

@@ -2,6 +2,8 @@
 
 import asyncio
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import grpc
@@ -107,18 +109,31 @@ class Unary:
 
     def _open(self) -> grpc.aio.Channel:
         if self._channel is None:
-            options = channel_options(self._options)
-            if self._credentials is None:
-                self._channel = grpc.aio.insecure_channel(self._target, options)
-            else:
-                self._channel = grpc.aio.secure_channel(self._target, self._credentials, options)
+            self._channel = self.new_channel()
         return self._channel
+
+    def new_channel(self) -> grpc.aio.Channel:
+        """A connection of its own, for whoever asks for it to close."""
+        options = channel_options(self._options)
+        if self._credentials is None:
+            return grpc.aio.insecure_channel(self._target, options)
+        return grpc.aio.secure_channel(self._target, self._credentials, options)
 
     def channel(self) -> grpc.aio.Channel:
         """For calls that are no commands. Raises ClientClosed."""
         if self.closed:
             raise ClientClosed("The client is closed.")
         return self._open()
+
+    @contextmanager
+    def calling(self) -> Iterator[None]:
+        """Around such a call: raises ClientClosed where the client is closed meanwhile."""
+        try:
+            yield
+        except (asyncio.CancelledError, grpc.aio.UsageError):
+            if not self.closed or _is_cancelled():
+                raise
+            raise ClientClosed("The client was closed meanwhile.") from None
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """What each call brings along."""

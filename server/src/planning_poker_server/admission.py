@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 from google.protobuf.message import DecodeError, Message
 
 import planningpoker.v1 as pb
-from planning_poker_server.calls import NOBODY, Context, abort, address_of, incident
+from planning_poker_server.calls import NOBODY, Context, Stalled, abort, address_of, incident
 from planning_poker_server.clock import Clock
 from planning_poker_server.domain.refusals import refuse
 from planning_poker_server.envelopes import RETRY_MS, draining, too_fast
@@ -19,6 +19,7 @@ from planning_poker_server.rooms import unavailable
 Asked = TypeVar("Asked", bound=Message)
 # A thousand events take some milliseconds to read and fold.
 _EVENTS_PER_TOKEN: Final = 500
+_STALLED: Final = "Nothing was taken for too long: go on from what you have."
 
 
 class Refused(Exception):
@@ -51,6 +52,8 @@ class Admission:
             yield
         except Refused as refused:
             refusal = refused.refusal
+        except Stalled:
+            refusal = refuse(pb.REASON_TIMEOUT, _STALLED)
         except LogUnavailable:
             refusal = unavailable()
         except GameCorrupt:

@@ -37,18 +37,30 @@ def incident(what: str) -> pb.Refusal:
     return refuse(pb.REASON_INTERNAL, message, definite=False)
 
 
+class Stalled(Exception):
+    """The peer took nothing for too long."""
+
+
 async def write(context: Context, frame: bytes, clock: Clock, within_ms: int) -> None:
-    """Write, unless the peer takes nothing for so long: then the call is cut off."""
+    """Write; raises Stalled where the peer takes nothing for so long."""
     task = asyncio.current_task()
     if task is None:
         raise AssertionError("handlers run in tasks")
+    is_cut_off = False
 
     def cut_off() -> None:
+        nonlocal is_cut_off
+        is_cut_off = True
         task.cancel()
 
     alarm = clock.call_at(clock.now_ms() + within_ms, cut_off)
     try:
         await context.write(frame)
+    except asyncio.CancelledError:
+        if not is_cut_off or task.uncancel() > 0:
+            raise
+        # Not as a cancellation: that ends the call here and tells the peer nothing, ever.
+        raise Stalled from None
     finally:
         alarm.cancel()
 
