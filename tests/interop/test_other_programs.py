@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from planning_poker_client.sync import PokerClient
 from tests.workspace.serving import serving
 from tests.workspace.tree import ROOT
 
@@ -66,18 +67,52 @@ def install_packages(folder: Path) -> None:
 def played(address: str, node_modules: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """What the seats of play.mjs saw."""
     folder = tmp_path_factory.mktemp("node")
-    shutil.copy(HERE / "play.mjs", folder)
+    node = run_node("play.mjs", node_modules, folder, address, str(ROOT / "protos"))
+    out, errors = node.communicate(timeout=60)
+    assert node.returncode == 0, errors
+    return json.loads(out)
+
+
+def run_node(
+    program: str, node_modules: Path, folder: Path, *arguments: str
+) -> "subprocess.Popen[str]":
+    """A program of this folder, started with the packages that it needs."""
+    shutil.copy(HERE / program, folder)
     (folder / "node_modules").symlink_to(node_modules)
-    done = subprocess.run(
-        ["node", "play.mjs", address, str(ROOT / "protos")],
+    return subprocess.Popen(
+        ["node", program, *arguments],
         cwd=folder,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-        timeout=60,
     )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+
+
+def test_watching_and_executing_suffice_to_play(
+    address: str, node_modules: Path, tmp_path: Path
+) -> None:
+    with PokerClient(address) as client:
+        game = client.create_game("Sprint 12", player="Ada")
+        node = run_node(
+            "watch.mjs", node_modules, tmp_path, address, str(ROOT / "protos"), game.game_id
+        )
+        game.wait_for(lambda view: len(view.players) == 2, timeout=30)
+        game.start_round()
+        game.wait_for(lambda view: len(view.voted) == 1, timeout=30)
+        game.reveal(force=True)
+        assert [vote.card for vote in game.view.votes.values()] == ["8"]
+        game.end()
+        events = [(change.version, change.name) for change in client.history(game.game_id)]
+        out, errors = node.communicate(timeout=30)
+    assert node.returncode == 0, errors
+    found = json.loads(out)
+    assert found["kinds"][0] == "heartbeat"
+    assert "caughtUp" in found["kinds"]
+    assert [(each["version"], _snake(each["name"])) for each in found["told"]] == events
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
 
 
 def test_a_client_in_javascript_sees_the_reveal_from_both_seats(played: Any) -> None:
