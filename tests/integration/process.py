@@ -69,6 +69,11 @@ class ServerProcess:
                     return
         raise AssertionError(f"the server did not start: {self.log.read_text()}")
 
+    @property
+    def pid(self) -> int:
+        """Of the process that was started last."""
+        return self._process.pid
+
     async def restart(self) -> None:
         """Start it again, at the address that its clients know."""
         self._environ["PLANNING_POKER_SERVER__PORT"] = self.address.rpartition(":")[2]
