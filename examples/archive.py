@@ -11,6 +11,7 @@ from contextlib import closing
 from planning_poker_client import CaughtUp, PokerClient
 
 TABLES = """
+PRAGMA journal_mode = WAL;
 CREATE TABLE IF NOT EXISTS events (game_id TEXT, version INTEGER, name TEXT, event BLOB);
 CREATE TABLE IF NOT EXISTS place (only INTEGER PRIMARY KEY CHECK (only = 1), cursor TEXT);
 """

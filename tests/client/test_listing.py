@@ -122,6 +122,18 @@ async def test_games_come_page_after_page_also_where_one_is_empty_or_lost() -> N
         assert asked == [("sprint", ""), ("sprint", "t1"), ("sprint", "t1"), ("sprint", "t2")]
 
 
+async def test_whoever_asks_too_fast_is_given_the_games_a_little_later() -> None:
+    async def too_fast(call: Call) -> None:
+        code = grpc.StatusCode.RESOURCE_EXHAUSTED
+        await call.refuse(pb.REASON_TOO_MANY_COMMANDS, code, "Too fast.")
+
+    async with (
+        serving(too_fast, page(GAMES[0])) as server,
+        PokerClient(server.address, connect=False, options=EAGER) as client,
+    ):
+        assert [game.game_id async for game in client.list_games()] == [GAMES[0]]
+
+
 async def test_programs_without_an_event_loop_list_and_purge_too() -> None:
     async def purged(call: Call) -> pb.PurgeGameResponse:
         return pb.PurgeGameResponse(game_id=GAMES[0])

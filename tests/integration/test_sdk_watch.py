@@ -187,7 +187,8 @@ class Archive:
         assert process.stdout is not None
         try:
             for _ in range(lines):
-                assert await process.stdout.readline()
+                async with asyncio.timeout(PATIENCE_S):
+                    assert await process.stdout.readline()
                 self.written += 1
                 self.news.set()
         finally:
@@ -204,14 +205,18 @@ class Archive:
             return database.execute(query).fetchall() if has else []
 
 
-@pytest.mark.alone
 async def test_a_watcher_that_is_killed_a_hundred_times_has_every_event_once(
     tmp_path: Path,
 ) -> None:
     random = Random(1)  # noqa: S311
     kills = 100
     async with (
-        ServerProcess(tmp_path, LOGGING__LEVEL="WARNING") as server,
+        ServerProcess(
+            tmp_path,
+            LOGGING__LEVEL="WARNING",
+            STREAM__COMMAND_BURST="10000",
+            STREAM__COMMANDS_PER_SECOND="10000",
+        ) as server,
         PokerClient(server.address) as client,
         asyncio.TaskGroup() as group,
     ):

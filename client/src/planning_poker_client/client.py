@@ -337,9 +337,8 @@ class PokerClient:
         """Remove a game, named by its join code or id, with all its events; its id is returned.
 
         For good, and for operators only. With `expected_version` only if it is at
-        that version still. Raises CommandRefused, OutcomeUnknown,
-        ConnectionFailed. GAME_NOT_FOUND may mean that a call whose answer was
-        lost has removed it.
+        that version still. One that is gone is named by its id, and answered alike.
+        Raises CommandRefused, OutcomeUnknown, ConnectionFailed.
         """
         request = pb.PurgeGameRequest(game_id=game, expected_version=expected_version)
         return await self._purges.purge(request, timeout)
