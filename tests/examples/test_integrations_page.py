@@ -1,6 +1,5 @@
 """What docs/integrations.md shows, run."""
 
-from pathlib import Path
 from typing import Any
 
 from planning_poker_client import PokerClient
@@ -8,15 +7,11 @@ from planning_poker_simulator import PokerServer
 from tests.workspace import documents
 from tests.workspace.tree import ROOT
 
-PAGE: Path = ROOT / "docs" / "integrations.md"
+PAGE = (ROOT / "docs" / "integrations.md").read_text(encoding="utf-8")
 
 
 async def test_a_hook_that_is_delivered_twice_votes_once(poker_server: PokerServer) -> None:
-    (block,) = (
-        block
-        for block in documents.blocks(PAGE.read_text(encoding="utf-8"))
-        if "async def on_vote" in block.text
-    )
+    (block,) = (block for block in documents.blocks(PAGE) if "async def on_vote" in block.text)
     bot: dict[str, Any] = {
         "ADDRESS": poker_server.address,
         "KEY": bytes(32),
