@@ -5,7 +5,7 @@ import io
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import planningpoker.v1 as pb
@@ -239,6 +239,8 @@ STORIES = st.lists(
 )
 
 
+# Few lines of any characters are text that a story may hold.
+@settings(suppress_health_check=[HealthCheck.filter_too_much])
 @given(
     STORIES,
     st.permutations(COLUMNS),
