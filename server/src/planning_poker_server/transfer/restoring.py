@@ -76,8 +76,12 @@ class _Intake:
             for item in pieces.items():
                 yield self._take(item, number)
                 number += 1
-        except (NotJson, DocumentError) as error:
+        except DocumentError as error:
             raise DocumentError(f"event {number}: {error}") from None
+        except NotJson as error:
+            behind = number > self._header.version
+            place = "behind the last event" if behind else f"event {number}"
+            raise DocumentError(f"{place}: {error}") from None
         if number <= self._header.version:
             raise DocumentError(f"event {number}: it is missing, though the header promises it")
 
