@@ -103,11 +103,10 @@ def _findings(
         return [Finding(game_id, None, Kind.STRAY, "it has records and is in no list")]
     check = GameCheck(game_id, stored)
     page = log.rows(game_id)
-    while page:
-        check.take(page)
-        result.events += len(page)
+    while check.take(page):
         advance(len(page))
         page = log.rows(game_id, page[-1].version)
+    result.events += check.events
     return check.findings()
 
 
