@@ -15,10 +15,12 @@ import pytest
 import planningpoker.v1 as pb
 from planning_poker_server.cli import main
 from planning_poker_server.eventlog.read_only import ReadOnlyLog
+from tests.server.eventlog.test_sqlite_corruption import cut_chain
 from tests.server.transfer.played import (
     CODE,
     OTHER_CODE,
     OTHER_ID,
+    Played,
     ended_game,
     fill,
     renamed,
@@ -251,6 +253,18 @@ def test_a_damaged_game_is_told_by_at_most_a_hundred_findings(
             (GAME_ID, version),
         )
     assert verify()[1]["found"] == 100
+
+
+def test_a_damaged_page_of_the_file_is_the_damage_of_its_game(path: Path, verify: Verify) -> None:
+    table = Played()
+    table.create()
+    story = pb.NewStory(title="large" * 40, description="damage" * 666)
+    table.do("p1", add_stories=pb.AddStories(stories=[story, story]))
+    records = renamed(table.records, "e" * 32, "BBBB-BB")
+    asyncio.run(fill(path, records))
+    cut_chain(path, b"damage")
+    findings = found(verify()[1])
+    assert findings == [("e" * 32, None, "unreadable")]
 
 
 def test_findings_stand_in_a_table_of_the_terminals_width(

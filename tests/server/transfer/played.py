@@ -1,5 +1,6 @@
 """Games as a log holds them, played by the server's own rules."""
 
+import uuid
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -110,6 +111,24 @@ def ended_game() -> list[Record]:
     table.reveal()
     table.do("p1", end_game=pb.EndGame())
     return table.records
+
+
+def long_game(count: int) -> list[Record]:
+    """A game of `count` events: two players who cannot make up their minds."""
+    table = Played()
+    table.create()
+    table.join("p2", "Bob")
+    table.do("p1", start_round=pb.StartRound())
+    table.vote("p1", "1")
+    table.vote("p2", "2")
+    records, last = table.records, len(table.records)
+    event = pb.GameEvent.FromString(records[-1].event)
+    for version in range(last + 1, count + 1):
+        event.version = version
+        event.correlation_id = str(uuid.UUID(int=version))
+        stored = event.SerializeToString(deterministic=True)
+        records.append(Record(version, stored, records[last - 1].sealed))
+    return records
 
 
 def renamed(records: Sequence[Record], game_id: str, join_code: str) -> list[Record]:

@@ -20,8 +20,8 @@ from planning_poker_server.room import summary
 from planning_poker_server.transfer.document import FORMAT, FORMAT_VERSION, Header
 from planning_poker_server.transfer.pieces import NotJson, Pieces
 
-MAX_EVENT_BYTES: Final = 4 << 20
-"""Of one event as stored; what gRPC takes in a message by default."""
+MAX_EVENT_BYTES: Final = 2 << 20
+"""Of one event as stored; the contract keeps messages under this."""
 MAX_BYTES: Final = 1 << 30
 """Of all records of a game."""
 _HEADER: Final[dict[str, type]] = {
