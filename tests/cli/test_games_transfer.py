@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from planning_poker_server.cli import main
 from planning_poker_server.eventlog.claim import Claim
 from planning_poker_server.eventlog.open import open_log
 from planning_poker_server.eventlog.port import Record
+from tests.integration.figures import tell
 from tests.server.transfer.played import (
     CODE,
     NEW_SECRET,
@@ -387,6 +389,49 @@ def test_an_import_that_is_killed_at_any_moment_leaves_all_or_nothing(
     assert code == 0
     assert in_database(new) == records
     assert games("verify", *url(new))[0] == 0
+
+
+MEASURED = """
+import re, sys
+from planning_poker_server.cli import main
+code = main(sys.argv[1:])
+status = open("/proc/self/status").read()
+sys.stderr.write(re.search(r"VmHWM:\\s+(\\d+)", status)[1])
+raise SystemExit(code)
+"""
+"""The command line, and on its last line the peak of its memory in KiB."""
+
+
+@pytest.mark.long
+def test_100_000_events_move_in_seconds_and_little_memory(tmp_path: Path) -> None:
+    """In a process of its own for each command; -s shows what was measured."""
+    peaks: dict[int, list[float]] = {}
+    for count in (1_000, 100_000):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        asyncio.run(fill(folder / "old.db", long_game(count)))
+        target = str(folder / "game.json")
+        secret = (*url(folder / "old.db"), "--with-secrets", "--output", target)
+        peaks[count] = [
+            peak_mib("verify", *url(folder / "old.db")),
+            peak_mib("export", CODE, *secret),
+            peak_mib("import", target, *url(folder / "new.db")),
+        ]
+        assert in_database(folder / "new.db") == long_game(count)
+    growth = [large - small for small, large in zip(*peaks.values(), strict=True)]
+    tell({"MiB more for 100,000 events": [round(each) for each in growth]})
+    assert max(growth[:2]) < 20
+    assert growth[2] < 80, "its records are one append, and so in memory together"
+
+
+def peak_mib(*arguments: str) -> float:
+    """The peak of memory of a command that must succeed."""
+    began = time.monotonic()
+    command = [sys.executable, "-c", MEASURED, "games", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    peak = int(done.stderr.splitlines()[-1]) / 1024
+    tell({f"games {arguments[0]}": f"{time.monotonic() - began:.1f} s, {peak:.0f} MiB"})
+    return peak
 
 
 def test_the_token_is_read_from_a_file_and_never_an_argument(

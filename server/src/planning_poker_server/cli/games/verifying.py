@@ -151,8 +151,8 @@ def _tell(result: _Result, *, as_json: bool) -> None:
 
 
 def _table(findings: Sequence[Finding]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("Game", style="cyan", no_wrap=True, min_width=8, max_width=32, ratio=None)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("Game", style="cyan", no_wrap=True)
     table.add_column("Version", justify="right", no_wrap=True)
     table.add_column("Finding", style="bold red", no_wrap=True)
     table.add_column("What", overflow="fold")
