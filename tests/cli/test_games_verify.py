@@ -95,7 +95,7 @@ def test_a_game_that_is_not_there_is_told(
 
 
 HEAD = len(rich_game())
-DAMAGE = {
+DAMAGE: dict[str, tuple[str, list[tuple[int | None, str]]]] = {
     "the first record is gone": (f"DELETE FROM events {IN_GAME} AND version = 1", [(1, "hole")]),
     "a record is gone": (f"DELETE FROM events {IN_GAME} AND version = 7", [(7, "hole")]),
     "records are gone": (f"DELETE FROM events {IN_GAME} AND version IN (7, 8, 9)", [(7, "hole")]),
