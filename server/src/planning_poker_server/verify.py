@@ -39,14 +39,15 @@ class GameCheck:
         self._expected = 1
         self._position = 0
 
-    def take(self, rows: Sequence[StoredRecord]) -> None:
-        """Look at the next rows."""
+    def take(self, rows: Sequence[StoredRecord]) -> bool:
+        """Look at the next rows; False once there are no more to be taken."""
         last = self._stored.last
         for row in rows:
             if isinstance(row.version, int) and isinstance(last, int) and row.version > last:
-                return
+                return False
             self.events += 1
             self._take(row)
+        return bool(rows)
 
     def findings(self) -> list[Finding]:
         """What is wrong, once all rows were taken."""

@@ -20,8 +20,8 @@ from planning_poker_server.room import summary
 from planning_poker_server.transfer.document import FORMAT, FORMAT_VERSION, Header
 from planning_poker_server.transfer.pieces import NotJson, Pieces
 
-MAX_EVENT_BYTES: Final = 4 << 20
-"""Of one event as stored; what gRPC takes in a message by default."""
+MAX_EVENT_BYTES: Final = 2 << 20
+"""Of one event as stored; the contract keeps messages under this."""
 MAX_BYTES: Final = 1 << 30
 """Of all records of a game."""
 _HEADER: Final[dict[str, type]] = {
@@ -76,8 +76,12 @@ class _Intake:
             for item in pieces.items():
                 yield self._take(item, number)
                 number += 1
-        except (NotJson, DocumentError) as error:
+        except DocumentError as error:
             raise DocumentError(f"event {number}: {error}") from None
+        except NotJson as error:
+            behind = number > self._header.version
+            place = "behind the last event" if behind else f"event {number}"
+            raise DocumentError(f"{place}: {error}") from None
         if number <= self._header.version:
             raise DocumentError(f"event {number}: it is missing, though the header promises it")
 

@@ -4,13 +4,17 @@ import contextlib
 import os
 from argparse import Namespace
 from collections.abc import AsyncIterator
+from typing import Final
 
-from planning_poker_client import PokerClient, PokerError
+from planning_poker_client import ClientOptions, PokerClient, PokerError
 from planning_poker_server.cli.games.arguments import SERVER
 from planning_poker_server.cli.running import Failure
 from planning_poker_server.config_loader import TOKEN_VARIABLE
 from planning_poker_server.observability import configure_logging
 from planning_poker_server.settings import LoggingSettings
+
+_PATIENCE_S: Final = 5.0
+"""How long a server may say nothing, or be away."""
 
 
 def token_of(arguments: Namespace) -> str | None:
@@ -37,6 +41,7 @@ async def asking(arguments: Namespace) -> AsyncIterator[PokerClient]:
             token=token_of(arguments),
             client_name="planning-poker",
             connect=False,
+            options=ClientOptions(command_timeout=_PATIENCE_S),
         )
     except ValueError as error:
         raise Failure(f"The token cannot be used: {error}.", code=2) from error

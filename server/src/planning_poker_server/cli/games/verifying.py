@@ -103,11 +103,10 @@ def _findings(
         return [Finding(game_id, None, Kind.STRAY, "it has records and is in no list")]
     check = GameCheck(game_id, stored)
     page = log.rows(game_id)
-    while page:
-        check.take(page)
-        result.events += len(page)
+    while check.take(page):
         advance(len(page))
         page = log.rows(game_id, page[-1].version)
+    result.events += check.events
     return check.findings()
 
 
@@ -152,8 +151,8 @@ def _tell(result: _Result, *, as_json: bool) -> None:
 
 
 def _table(findings: Sequence[Finding]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("Game", style="cyan", no_wrap=True, min_width=8, max_width=32, ratio=None)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("Game", style="cyan", no_wrap=True)
     table.add_column("Version", justify="right", no_wrap=True)
     table.add_column("Finding", style="bold red", no_wrap=True)
     table.add_column("What", overflow="fold")
