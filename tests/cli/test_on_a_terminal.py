@@ -255,3 +255,32 @@ async def test_a_resized_terminal_is_filled_again(terminal: Open, game: tuple[st
     fcntl.ioctl(bob.inner, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
     bob.screen.resize(40, 120)
     await bob.until(lambda text: "── Story" in text)
+
+
+async def test_a_replay_goes_forwards_and_back_and_gives_the_terminal_back(
+    terminal: Open, game: tuple[str, Game]
+) -> None:
+    address, ada = game
+    await ada.start_story("Login page")
+    await ada.vote("13")
+    await ada.reveal()
+    seen = await terminal("games", "replay", ada.join_code, "--server", address)
+    await seen.until(lambda text: "version 1 of 6" in text)
+    before = seen.settings()
+    seen.type("nnnn")
+    text = await seen.until(lambda text: "version 5 of 6" in text)
+    assert "▚▚▚▚▚" in text
+    seen.type("\x1b[C")
+    await seen.until(lambda text: "version 6 of 6" in text and "│ 13  │" in text)
+    seen.type("\x1b[D")
+    await seen.until(lambda text: "version 5 of 6" in text and "│ 13  │" not in text)
+    seen.type("2")
+    await seen.until(lambda text: "go to 2" in text)
+    seen.type("\r")
+    await seen.until(lambda text: "version 2 of 6" in text)
+    seen.type("a")
+    await seen.until(lambda text: "version 6 of 6" in text)
+    seen.type("q")
+    assert await seen.end() == 0
+    assert is_given_back(seen.raw)
+    assert before != seen.settings()

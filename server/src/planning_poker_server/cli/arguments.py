@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from planning_poker_model.decks import BUILT_IN, DEFAULT
-from planning_poker_server.cli.games.arguments import add_games
+from planning_poker_server.cli.games.arguments import add_games, add_tail
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -82,6 +82,7 @@ def parser() -> ArgumentParser:
     _add_create(commands)
     _add_join(commands)
     add_games(commands)
+    add_tail(commands)
     return top
 
 

@@ -8,9 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Final
-
-from planning_poker_server.cli.typing_line import TypingLine
+from typing import Final, Protocol
 
 try:
     import termios
@@ -43,8 +41,21 @@ class Input:
             yield line
 
 
+class Typing(Protocol):
+    """What makes lines, or orders, of keys."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether there will be no more."""
+        ...
+
+    def feed(self, keys: str, /) -> list[str]:
+        """Take what the terminal sent at once; what came of it."""
+        ...
+
+
 @contextlib.contextmanager
-def keys(typing: TypingLine, typed: Callable[[], None]) -> Iterator[Input]:
+def keys(typing: Typing, typed: Callable[[], None]) -> Iterator[Input]:
     """Take single keys from the terminal; `typed` is called after each change of `typing`.
 
     The terminal is as before afterwards.

@@ -1,33 +1,26 @@
 """`planning-poker games export`: one game, written to a file."""
 
 import asyncio
-import contextlib
-import os
-import sys
 from argparse import Namespace
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Final, TextIO, TypeAlias
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Final, TypeAlias
 
+from planning_poker_server.cli.games.sheets import stories_csv, votes_csv
 from planning_poker_server.cli.games.sources import database_source, server_source
-from planning_poker_server.cli.running import (
-    Failure,
-    OutputGone,
-    complain,
-    interruptible,
-    printing,
-    run,
-)
+from planning_poker_server.cli.games.target import AS_USUAL, PRIVATE, target
+from planning_poker_server.cli.running import Failure, complain, interruptible, run
 from planning_poker_server.eventlog.port import Record
 from planning_poker_server.transfer.document import Header, NotRepresentable, written
 
 Format: TypeAlias = Callable[[Header, AsyncIterator[Sequence[Record]]], AsyncIterator[str]]
 """Makes text of a game; raises NotRepresentable where it cannot."""
 
-FORMATS: Final[Mapping[str, Format]] = {"json": written}
+FORMATS: Final[Mapping[str, Format]] = {
+    "json": written,
+    "stories.csv": stories_csv,
+    "votes.csv": votes_csv,
+}
 _SECRETS_IN: Final = frozenset({"json"})
-_PRIVATE: Final = 0o600
-_AS_USUAL: Final = 0o666
 
 
 def export(arguments: Namespace) -> int:
@@ -39,12 +32,7 @@ def export(arguments: Namespace) -> int:
 def _check(arguments: Namespace) -> None:
     if arguments.format not in FORMATS:
         raise Failure(f"There is no such format; there is {', '.join(FORMATS)}.", code=2)
-    if arguments.database and (arguments.server or arguments.token_file or arguments.passcode):
-        message = "With --database no server is asked: leave out what is for one."
-        raise Failure(message, code=2)
-    if not arguments.database and (arguments.config or arguments.environment):
-        message = "Without --database, the options --config and --environment say nothing."
-        raise Failure(message, code=2)
+    check_source(arguments)
     if not arguments.with_secrets:
         return
     if not arguments.database:
@@ -56,12 +44,22 @@ def _check(arguments: Namespace) -> None:
         raise Failure(f"The format {arguments.format} holds no secrets.", code=2)
 
 
+def check_source(arguments: Namespace) -> None:
+    """Raises Failure for options that do not go together: a server's and a database's."""
+    if arguments.database and (arguments.server or arguments.token_file or arguments.passcode):
+        message = "With --database no server is asked: leave out what is for one."
+        raise Failure(message, code=2)
+    if not arguments.database and (arguments.config or arguments.environment):
+        message = "Without --database, the options --config and --environment say nothing."
+        raise Failure(message, code=2)
+
+
 async def _export(arguments: Namespace) -> int:
     source = database_source if arguments.database else server_source
-    mode = _PRIVATE if arguments.with_secrets else _AS_USUAL
+    mode = PRIVATE if arguments.with_secrets else AS_USUAL
     async with source(arguments) as (header, pages):
         try:
-            with _target(arguments.output, mode) as file:
+            with target(arguments.output, mode) as file:
                 async for text in FORMATS[arguments.format](header, pages):
                     await asyncio.sleep(0)
                     file.write(text)
@@ -78,29 +76,3 @@ def _told(header: Header, arguments: Namespace) -> str:
     if header.with_secrets:
         told += "\nIt is as secret as the database: it holds cards that were never turned."
     return told
-
-
-@contextlib.contextmanager
-def _target(path: Path | None, mode: int) -> Iterator[TextIO]:
-    """What to write to: standard output, or a file that is there once all of it is written."""
-    if path is None:
-        with printing():
-            yield sys.stdout
-            sys.stdout.flush()
-        return
-    final = path.resolve()
-    if final.exists() and not final.is_file():
-        raise Failure(f"{path} is no file that could be written anew.", code=2)
-    part = final.with_name(f".{final.name}.{os.getpid()}.part")
-    try:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-                yield file
-                file.flush()
-                os.fsync(descriptor)
-            part.replace(final)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputGone(f"{path}: {error.strerror or error}") from error

@@ -1,0 +1,104 @@
+"""`planning-poker games purge`: games that go for good, named or old."""
+
+import asyncio
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import planningpoker.v1 as pb
+from planning_poker_client import CommandRefused, GameSummary, PokerClient
+from planning_poker_server.cli.blocks import said
+from planning_poker_server.cli.games.listing import as_json, table_of
+from planning_poker_server.cli.games.output import print_json, print_rich
+from planning_poker_server.cli.games.server import asking
+from planning_poker_server.cli.running import Failure, complain, interruptible, run, say
+
+_ENDED: Final = (pb.GAME_PHASE_ENDED,)
+_UNENDED: Final = (pb.GAME_PHASE_LOBBY, pb.GAME_PHASE_VOTING, pb.GAME_PHASE_REVEALED)
+
+
+def purge(arguments: Namespace) -> int:
+    """Purge them, once it was confirmed; 1 where one is left. Raises Failure."""
+    by_age = arguments.ended_days is not None or arguments.abandoned_days is not None
+    if bool(arguments.games) == by_age:
+        message = "Name games, or say how old: --ended-days N, --abandoned-days N."
+        raise Failure(message, code=2)
+    if not (arguments.yes or arguments.dry_run or sys.stdin.isatty()):
+        raise Failure("Nobody can be asked here whether you are sure: give --yes.", code=2)
+    return run(interruptible(_purge(arguments)))
+
+
+async def _purge(arguments: Namespace) -> int:
+    async with asking(arguments) as client:
+        going = await _going(client, arguments)
+        if not going:
+            say("No game is to go.")
+            return 0
+        if arguments.dry_run:
+            return _told(going, [], arguments)
+        if not arguments.yes and not await _confirmed(going):
+            say("Nothing was purged.")
+            return 1
+        gone: list[GameSummary] = []
+        left = 0
+        for game in going:
+            if await _is_purged(client, game):
+                gone.append(game)
+            else:
+                left = 1
+    _told(gone, going, arguments)
+    return left
+
+
+async def _going(client: PokerClient, arguments: Namespace) -> list[GameSummary]:
+    if arguments.games:
+        return [await _named(client, name) for name in arguments.games]
+    now = datetime.now(UTC)
+    going: list[GameSummary] = []
+    for days, phases in ((arguments.ended_days, _ENDED), (arguments.abandoned_days, _UNENDED)):
+        if days is not None:
+            before = now - timedelta(days=days)
+            going += [g async for g in client.list_games(phases=phases, updated_before=before)]
+    return going
+
+
+async def _named(client: PokerClient, name: str) -> GameSummary:
+    """As it is listed, which a game that cannot be read is as well. Raises Failure."""
+    wanted = name.upper().replace("-", "")
+    async for game in client.list_games(page_size=1_000):
+        if name == game.game_id or wanted == game.join_code.replace("-", ""):
+            return game
+    raise Failure(f"There is no game {said(name).plain}.")
+
+
+async def _confirmed(going: Sequence[GameSummary]) -> bool:
+    print_rich(table_of(going))
+    games = "this game" if len(going) == 1 else f"these {len(going):,} games"
+    say(f"Purge {games}, with all that was said and voted there, for good? Type yes.")
+    answer: str = await asyncio.to_thread(sys.stdin.readline)
+    return answer.strip().lower() == "yes"
+
+
+async def _is_purged(client: PokerClient, game: GameSummary) -> bool:
+    try:
+        await client.purge_game(game.game_id, expected_version=game.version)
+    except CommandRefused as refused:
+        if refused.reason == "UNAUTHENTICATED":
+            raise
+        complain(f"{game.join_code or game.game_id} stays: {refused}")
+        return False
+    return True
+
+
+def _told(games: Sequence[GameSummary], going: Sequence[GameSummary], arguments: Namespace) -> int:
+    if arguments.json:
+        print_json([as_json(game) for game in games])
+        return 0
+    if not going:  # it was only asked which ones would go
+        print_rich(table_of(games))
+        say("1 game would go." if len(games) == 1 else f"{len(games):,} games would go.")
+        return 0
+    say("1 game was purged." if len(games) == 1 else f"{len(games):,} games were purged.")
+    return 0
