@@ -109,7 +109,7 @@ def test_the_database_url_is_never_repeated_since_it_may_hold_a_password() -> No
 
 
 def test_the_value_of_an_unknown_key_is_never_repeated() -> None:
-    assert "hunter2" not in only_problem({"PLANNING_POKER_TOKEN": "hunter2"})
+    assert "hunter2" not in only_problem({"PLANNING_POKER_API_TOKEN": "hunter2"})
 
 
 def test_a_long_value_is_cut_and_a_hostile_one_escaped(tmp_path: Path) -> None:
