@@ -2,18 +2,21 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
+from loguru import logger
 
 import planningpoker.v1 as pb
 from planning_poker_model.decks import BUILT_IN
 from planning_poker_model.statistics import statistics
 from planning_poker_model.view import GameView
+from planning_poker_server.observability import _QUIET
 
 COMMAND: Final = str(Path(sys.executable).parent / "planning-poker")
 LIMIT: Final = 30
@@ -172,6 +175,20 @@ class Program:
         assert self.process.stderr is not None
         async with asyncio.timeout(LIMIT):
             return (await self.process.stderr.read()).decode()
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """Commands that run in this process set up its logging for themselves."""
+    loggers = [logging.getLogger(), *map(logging.getLogger, _QUIET)]
+    before = [(each, each.level, each.handlers[:]) for each in loggers]
+    yield
+    logger.remove()
+    logger.add(sys.stderr, level="WARNING")
+    logging.captureWarnings(capture=False)
+    for each, level, handlers in before:
+        each.setLevel(level)
+        each.handlers = handlers
 
 
 Start = Callable[..., Awaitable[Program]]
