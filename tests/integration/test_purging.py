@@ -9,9 +9,10 @@ import pytest
 
 import planningpoker.v1 as pb
 from planning_poker_simulator.clock import AdvancingClock
+from planningpoker.v1.service_pb2_grpc import PlanningPokerServiceStub
 from tests.integration.harness import Host
-from tests.integration.raw import Seat, Status, Stream, eventually, new_id, new_secret
-from tests.integration.watching import TOKEN, Watch, listed, purge
+from tests.integration.raw import Seat, Status, Stream, eventually, new_id, new_secret, status_of
+from tests.integration.watching import TOKEN, Watch, bearing, listed, purge
 
 OPERATED: Any = {"server": {"operator_token": TOKEN, "open_feed": False}}
 DAY_S = 24 * 60 * 60
@@ -159,6 +160,50 @@ async def test_a_purge_that_the_log_cannot_store_is_said_to_be_none(host: Host) 
     assert (outcome.code, outcome.reason) == (grpc.StatusCode.UNAVAILABLE, "LOG_UNAVAILABLE")
     host.log.recover()
     assert await purge(on, seat.game_id) == seat.game_id
+
+
+@pytest.mark.parametrize("gives_up", ["who asked", "the log"])
+async def test_a_game_that_is_gone_is_gone_for_all_whoever_gives_up_waiting(
+    host: Host, gives_up: str
+) -> None:
+    await host.start(**OPERATED, database={"busy_timeout_ms": 800})
+    host.lines.expected.add("the game is gone, but its traces may not be")
+    stream = await host.stream()
+    seat = await stream.create()
+    on = (await host.client()).channel
+    stub = PlanningPokerServiceStub(on)
+    watching = await Watch(on, game_id=seat.game_id).until_caught_up()
+    request = pb.PurgeGameRequest(game_id=seat.game_id)
+    with closing(sqlite3.connect(host.database, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM events").fetchone()
+        call = stub.PurgeGame(request, metadata=bearing(TOKEN))
+        if gives_up == "who asked":
+            await eventually(lambda: not reader_sees(host, seat.game_id))
+            call.cancel()
+        else:
+            status = await status_of(call)
+            assert (status.code, status.reason) == (
+                grpc.StatusCode.UNAVAILABLE,
+                "LOG_UNAVAILABLE",
+            )
+    assert (await stream.expect("detached")).reason == pb.DETACH_REASON_PURGED
+    assert (await watching.refused()).reason == "GAME_NOT_FOUND"
+    with pytest.raises(grpc.aio.AioRpcError, match="NOT_FOUND"):
+        await stub.GetGame(pb.GetGameRequest(game_id=seat.game_id))
+    told = {"the game was purged: asked for by an operator"}
+    if gives_up == "who asked":
+        assert told <= set(host.lines.messages("INFO"))
+    else:
+        assert await purge(on, seat.game_id) == seat.game_id
+        assert told <= set(host.lines.messages("INFO"))
+
+
+def reader_sees(host: Host, game_id: str) -> bool:
+    """Whether somebody who opens the database now finds the game."""
+    with closing(sqlite3.connect(host.database)) as outside:
+        query = "SELECT count(*) FROM events WHERE game_id = ?"
+        return bool(outside.execute(query, (game_id,)).fetchone()[0])
 
 
 @pytest.fixture

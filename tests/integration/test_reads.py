@@ -1,7 +1,9 @@
 """What was, for whoever may see it: GetGame and ReadHistory on a real server."""
 
 import asyncio
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from contextlib import closing
 from typing import Any
 
 import grpc
@@ -207,6 +209,46 @@ async def test_reads_are_refused_while_the_log_is_away_and_a_damaged_game_is_sai
     host.log.refuses = False
     host.log.corrupt.add(ada.game_id)
     assert (await read.history_refused(ada.game_id)).code is grpc.StatusCode.DATA_LOSS
+
+
+async def test_a_history_that_ends_before_it_begins_is_empty(host: Host) -> None:
+    _, ada, _ = await played(host)
+    read = await reader(host)
+    for through in (5, 1, 0, -3):
+        assert await read.history(ada.game_id, after_version=5, through_version=through) == []
+    assert await read.history(ada.game_id, after_version=1_000) == []
+
+
+async def test_an_event_that_cannot_be_decoded_is_never_sent(host: Host) -> None:
+    _, ada, _ = await played(host)
+    await host.server.stop()
+    with closing(sqlite3.connect(host.database)) as outside, outside:
+        outside.execute("UPDATE events SET event = x'ffffff' WHERE version = 4")
+    await host.start()
+    refused = await (await reader(host)).history_refused(ada.game_id)
+    assert (refused.code, refused.reason) == (grpc.StatusCode.DATA_LOSS, "GAME_CORRUPT")
+
+
+async def test_a_history_whose_game_goes_meanwhile_does_not_look_complete(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("planning_poker_server.eventlog.memory._PAGE", 3)
+    await host.start(database={"url": "memory:"})
+    ada = await (await host.stream()).create()
+    stream = await host.stream()
+    for name in ("Bob", "Eve", "Kim"):
+        await stream.join(ada.game_id, name)
+    events = host.log.events
+
+    async def purged_behind_the_first_page(
+        game_id: str, after: int = 0
+    ) -> AsyncIterator[Sequence[bytes]]:
+        async for page in events(game_id, after):
+            yield page
+            await host.log.purge(game_id, 5_000)
+
+    monkeypatch.setattr(host.log, "events", purged_behind_the_first_page)
+    assert (await (await reader(host)).history_refused(ada.game_id)).reason == "GAME_NOT_FOUND"
 
 
 async def test_more_reads_than_there_may_be_are_told_to_come_again(host: Host) -> None:

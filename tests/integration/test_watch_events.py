@@ -320,3 +320,17 @@ async def test_a_record_that_cannot_be_read_is_no_gap_that_nobody_hears_of(host:
         status = await watching.refused()
         assert (status.code, status.reason) == (grpc.StatusCode.DATA_LOSS, "GAME_CORRUPT")
     assert other.game_id
+
+
+@pytest.mark.parametrize("filters", [{}, {"event_types": ["player_joined"]}])
+async def test_a_record_that_cannot_be_decoded_is_not_told_as_it_is(
+    host: Host, filters: Any
+) -> None:
+    await host.start(**OPERATED)
+    await (await host.stream()).create()
+    await host.server.stop()
+    with closing(sqlite3.connect(host.database)) as outside, outside:
+        outside.execute("UPDATE events SET event = x'ffffff' WHERE version = 2")
+    await host.start(**OPERATED)
+    status = await (await watch(host, **filters)).refused()
+    assert (status.code, status.reason) == (grpc.StatusCode.DATA_LOSS, "GAME_CORRUPT")

@@ -4,16 +4,15 @@ import asyncio
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from typing import Final
 
 from loguru import logger
 
-import planningpoker.v1 as pb
 from planning_poker_server import wire
 from planning_poker_server.bus import PURGES, Listener, LocalBus
 from planning_poker_server.clock import Clock, sleep_until
 from planning_poker_server.eventlog.port import EventLog, FeedRecord, GameCorrupt, LogError
+from planning_poker_server.watched import name_of
 
 _MAX_EVENTS: Final = 10_000
 _MAX_BYTES: Final = 8 << 20
@@ -22,6 +21,8 @@ RUN: Final = 500
 """Events that a watcher takes at once."""
 _POLL_MS: Final = 1_000
 """The log is looked at so often without being woken: another may have written to it."""
+_GUARDS: Final = "game_updated"
+"""The event that may set or remove a passcode."""
 _PACE_MS: Final = 20
 _PACE_MS_PER_WATCHER: Final = 1
 
@@ -29,23 +30,16 @@ _PACE_MS_PER_WATCHER: Final = 1
 class FedEvent:
     """An event as it is told, and what filters look at."""
 
-    __slots__ = ("_event", "_name", "cursor", "encoded", "game_id", "guarded", "labels")
+    __slots__ = ("cursor", "encoded", "game_id", "guarded", "labels", "name")
 
     def __init__(self, record: FeedRecord) -> None:
+        """Raises GameCorrupt for what would make no sense to anybody."""
+        self.name = name_of(record.event, record.version)
         self.cursor = record.cursor
         self.game_id = record.game_id
         self.guarded = record.guarded
         self.labels = record.labels
         self.encoded = wire.watched_event(record.game_id, record.cursor, record.event)
-        self._event = record.event
-        self._name: str | None = None
-
-    @property
-    def name(self) -> str:
-        """As in GameEvent; decoded only for those who ask."""
-        if self._name is None:
-            self._name = pb.GameEvent.FromString(self._event).WhichOneof("event") or ""
-        return self._name
 
 
 class Feed:
@@ -62,6 +56,8 @@ class Feed:
         self._places: dict[str, int] = {}
         """The number of the event behind each cursor that is held."""
         self._cursor = ""
+        self._purges = 0
+        """Counts them."""
         self._watchers: dict[Listener, None] = {}
         self._pump: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
@@ -98,7 +94,8 @@ class Feed:
         if place < self._first:
             return None
         start = place - self._first
-        return list(islice(self._events, start, start + RUN))
+        # By index: almost all are near the end, which iterating would go through the tail for.
+        return [self._events[at] for at in range(start, min(start + RUN, len(self._events)))]
 
     # Keeping up
 
@@ -125,7 +122,10 @@ class Feed:
         if not self._cursor:
             self._reset(await self._log.end())
             self._wake()
+        purges = self._purges
         async for page in self._log.scan(self._cursor):
+            if self._purges != purges:
+                return  # it may hold what is gone by now; the purge was news, so it is read again
             for record in page:
                 self._append(FedEvent(record))
             self._wake()
@@ -143,7 +143,8 @@ class Feed:
 
     def _reset(self, cursor: str) -> None:
         """Hold nothing, and begin at a cursor; empty: at the end of the log."""
-        self._first += len(self._events)
+        # Elsewhere than where the tail ended nobody goes on who had all of it.
+        self._first += len(self._events) + (cursor != self._cursor)
         self._events.clear()
         self._size = 0
         self._cursor = cursor
@@ -154,6 +155,8 @@ class Feed:
         self._size += len(event.encoded)
         self._cursor = event.cursor
         self._places[event.cursor] = self._first + len(self._events)
+        if event.name == _GUARDS:
+            self._guard(event.game_id, guarded=event.guarded)
         while len(self._events) > _MAX_EVENTS or self._size > _MAX_BYTES:
             self._drop_first()
 
@@ -163,8 +166,15 @@ class Feed:
         self._size -= len(self._events.popleft().encoded)
         self._first += 1
 
+    def _guard(self, game_id: str, *, guarded: bool) -> None:
+        """A passcode that is set now guards what happened before, too."""
+        for event in self._events:
+            if event.game_id == game_id:
+                event.guarded = guarded
+
     def _forget(self) -> None:
         """Hold nothing of what was: a game is gone, and what is left is in the log."""
+        self._purges += 1
         if self._cursor:
             self._reset(self._cursor)
 

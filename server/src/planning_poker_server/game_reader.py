@@ -12,6 +12,7 @@ from planning_poker_server.eventlog.port import EventLog
 from planning_poker_server.room import Room
 from planning_poker_server.rooms import Rooms
 from planning_poker_server.seats import proves
+from planning_poker_server.watched import name_of
 
 _RUN: Final = 500
 _RUN_BYTES: Final = 256 << 10
@@ -101,13 +102,14 @@ class GameReader:
         if room.reaches(self._version):
             events = room.events_after(self._version, _RUN, _RUN_BYTES)
             return [event.encoded for event in events]
-        async for page in self._log.read(self.game_id, self._version):
-            return [record.event for record in page]
+        async for page in self._log.events(self.game_id, self._version):
+            # Not what the room has not published: it may be about who may read it.
+            return page[: room.head - self._version]
         return ()
 
     def _told(self, version: int, event: bytes, labels: tuple[tuple[str, str], ...]) -> GameEvent:
         cursor = self._cursor_at(version)
-        name = pb.GameEvent.FromString(event).WhichOneof("event") or ""
+        name = name_of(event, version)
         encoded = wire.watched_event(self.game_id, cursor, event)
         return GameEvent(cursor, name, False, labels, encoded)
 

@@ -5,6 +5,8 @@ import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Final
 
+from google.protobuf.message import DecodeError
+
 import planningpoker.v1 as pb
 from planning_poker_model.view import GameView
 from planning_poker_server import wire
@@ -12,7 +14,7 @@ from planning_poker_server.admission import Admission, Refused, invalid, parsed
 from planning_poker_server.calls import NOBODY, Context, address_of, write
 from planning_poker_server.clock import Clock
 from planning_poker_server.domain.refusals import refuse
-from planning_poker_server.eventlog.port import EventLog
+from planning_poker_server.eventlog.port import EventLog, GameCorrupt
 from planning_poker_server.operators import Operators
 from planning_poker_server.room import Room
 from planning_poker_server.room_driver import gone
@@ -76,7 +78,7 @@ class ReadService:
             self._admission.charge(context, through - after)
             async for first, run in self._runs(game_id, after, through):
                 batch = pb.EventBatch(game_id=game_id, first_version=first, attempt=1, replay=True)
-                frame = wire.history_response(batch, run)
+                frame = _checked(wire.history_response(batch, run))
                 await write(context, frame, self._clock, self._stream.stall_ms)
 
     async def _readable(
@@ -136,8 +138,10 @@ class ReadService:
         self, game_id: str, after: int, through: int
     ) -> AsyncIterator[tuple[int, Sequence[bytes]]]:
         """The events behind `after`, in runs of the size that is sent at once, each with its
-        first version.
+        first version. Raises Refused where the game goes meanwhile.
         """
+        if after >= through:
+            return
         async for page in self._log.events(game_id, after):
             for first, run in _cut(page[: through - after], after + 1, self._stream.window_bytes):
                 self._admission.go_on()
@@ -145,6 +149,7 @@ class ReadService:
             after += len(page)
             if after >= through:
                 return
+        raise Refused(gone())  # a part of it must not look like all
 
 
 def _cut(
@@ -159,6 +164,15 @@ def _cut(
             start, size = place, len(event)
     if page:
         yield first + start, page[start:]
+
+
+def _checked(frame: bytes) -> bytes:
+    """What a client can decode; raises GameCorrupt for a damaged game."""
+    try:
+        pb.ReadHistoryResponse.FromString(frame)
+    except DecodeError as error:
+        raise GameCorrupt("an event cannot be decoded") from error
+    return frame
 
 
 def _not_there(wanted: int, head: int) -> pb.Refusal:

@@ -140,10 +140,33 @@ class Rooms:
     async def purge(self, game_id: str, why: str, expected_head: int | None = None) -> bool:
         """Remove a game for good, and detach everyone from it; False if it is not there.
 
-        `expected_head`: only if that is its version still. Raises LogUnavailable.
+        `expected_head`: only if that is its version still. Comes to its end though
+        the caller is cancelled. Raises LogUnavailable.
         """
-        if not await self._log.purge(game_id, self._now_ms(), expected_head):
-            return False
+        # As a room's task, since a stop waits for those.
+        purging = asyncio.get_running_loop().create_task(
+            self._purge(game_id, why, expected_head), name=f"room {game_id} purged"
+        )
+        self._tasks.add(purging)
+        purging.add_done_callback(self._tasks.discard)
+        return await asyncio.shield(purging)
+
+    async def _purge(self, game_id: str, why: str, expected_head: int | None) -> bool:
+        bound = logger.bind(game_id=game_id)
+        try:
+            if not await self._log.purge(game_id, self._now_ms(), expected_head):
+                return False
+        except LogUnavailable as error:
+            if not error.definite and await self._log.game(game_id) is None:
+                await self._bury(game_id)
+                bound.warning("the game is gone, but its traces may not be: {}", error)
+            raise
+        await self._bury(game_id)
+        bound.info("the game was purged: {}", why)
+        return True
+
+    async def _bury(self, game_id: str) -> None:
+        """Let nobody go on with a game that is gone."""
         # What was being read meanwhile may be a part of what was there.
         loading = [task for (loaded, _), task in self._loading.items() if loaded == game_id]
         await asyncio.gather(*loading, return_exceptions=True)
@@ -152,8 +175,6 @@ class Rooms:
             driver.purged()
         self._unreadable.discard(game_id)
         self._bus.announce(game_id, purged=True)
-        logger.bind(game_id=game_id).info("the game was purged: {}", why)
-        return True
 
     def unsubscribe(self, stream: Stream, game_id: str) -> None:
         """The stream follows this game no longer."""

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from typing import Protocol, Self
 
+from google.protobuf.message import DecodeError
+
 import planningpoker.v1 as pb
+from planning_poker_server.eventlog.port import GameCorrupt
 
 
 class Told(Protocol):
@@ -56,3 +59,14 @@ class Wanted:
             and self.labels.issubset(told.labels)
             and (not self.names or told.name in self.names)
         )
+
+
+def name_of(event: bytes, version: int) -> str:
+    """As in GameEvent, of a stored event; raises GameCorrupt unless it is that of the version."""
+    try:
+        decoded = pb.GameEvent.FromString(event)
+    except DecodeError as error:
+        raise GameCorrupt(f"record {version} cannot be decoded") from error
+    if decoded.version != version:
+        raise GameCorrupt(f"record {version} holds the event of another version")
+    return decoded.WhichOneof("event") or ""
