@@ -156,6 +156,10 @@ def _cut(
     page: Sequence[bytes], first: int, max_bytes: int
 ) -> Iterator[tuple[int, Sequence[bytes]]]:
     """A page in runs of at most _RUN events and `max_bytes`, but for an event that is larger."""
+    if len(page) <= _RUN and sum(map(len, page)) <= max_bytes:
+        if page:
+            yield first, page
+        return
     start, size = 0, 0
     for place, event in enumerate(page):
         size += len(event)

@@ -30,10 +30,12 @@ _LENGTHS = [_varint(length) for length in range(1 << 12)]
 
 def _run(tag: bytes, values: Iterable[bytes]) -> bytes:
     """A repeated field."""
-    parts: list[bytes] = []
-    for value in values:
-        size = len(value)
-        parts += (tag, _LENGTHS[size] if size < len(_LENGTHS) else _varint(size), value)
+    run, known = list(values), len(_LENGTHS)
+    parts = run * 2
+    parts[::2] = [
+        tag + (_LENGTHS[size] if size < known else _varint(size)) for size in map(len, run)
+    ]
+    parts[1::2] = run
     return b"".join(parts)
 
 

@@ -3,7 +3,6 @@
 import functools
 import json
 from collections.abc import Sequence
-from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Dialect
@@ -26,7 +25,7 @@ from planning_poker_server.eventlog.port import (
 from planning_poker_server.eventlog.sqlite import last_position
 from planning_poker_server.eventlog.statements import PAGE, ReadStatements
 
-_VERSION: Final = itemgetter(0)
+_HOLE: Final = "The records behind version {} do not lead to the head"
 _NEWEST: Final = Place(FOREVER_MS, "")
 _NO_LABELS: Final = "{}"
 
@@ -88,37 +87,48 @@ class Queries:
 
         Raises GameCorrupt unless they follow one another up to the head.
         """
-        rows, full = self._rows(connection, self._sql.page, game_id, after)
+        rows, full = self._rows(connection, self._sql.page, (game_id, after))
         records = list(map(Record._make, rows))
+        head = after + PAGE if full else self._head_of_rows(connection, game_id)
+        if [record.version for record in records] != list(range(after + 1, head + 1)):
+            raise GameCorrupt(_HOLE.format(after))
         if not all(map(_is_whole, records)):
             raise GameCorrupt(f"A record behind version {after} is of the wrong type")
         return records, full
 
     def events(self, connection: Connection, game_id: str, after: int) -> tuple[list[bytes], bool]:
         """Their public halves alone, otherwise like `page`."""
-        rows, full = self._rows(connection, self._sql.events, game_id, after)
-        events = [event for _, event in rows]
+        # As many as there are versions have no hole: each is there once.
+        rows, full = self._rows(connection, self._sql.events, (game_id, after, after + PAGE))
+        events = [event for (event,) in rows]
+        if not full and len(events) != max(0, self._head_of_rows(connection, game_id) - after):
+            raise GameCorrupt(_HOLE.format(after))
         if not set(map(type, events)) <= {bytes}:  # SQLite stores any type in any column
             raise GameCorrupt(f"A record behind version {after} is of the wrong type")
         return events, full
 
     def _rows(
-        self, connection: Connection, statement: str, game_id: str, after: int
+        self, connection: Connection, statement: str, values: tuple[object, ...]
     ) -> tuple[list[tuple[Any, ...]], bool]:
-        """Rows that begin with the version, which follow `after` without a hole."""
+        """What a page's statement gives, and whether that is a full page."""
         try:
             # The driver's own rows: making SQLAlchemy's of them takes as long as reading.
-            cursor = connection.exec_driver_sql(statement, (game_id, after)).cursor
+            cursor = connection.exec_driver_sql(statement, values).cursor
             rows = list(cursor.fetchall()) if cursor is not None else []
-            full = len(rows) == PAGE
-            head = after + PAGE if full else self.head(connection, game_id)
         except (OperationalError, self._driver.OperationalError) as error:
             raise LogUnavailable("The log cannot be read now", definite=True) from error
         except (DBAPIError, self._driver.Error) as error:
             raise GameCorrupt("A record of the game cannot be read") from error
-        if list(map(_VERSION, rows)) != list(range(after + 1, head + 1)):
-            raise GameCorrupt(f"The records behind version {after} do not lead to the head")
-        return rows, full
+        return rows, len(rows) == PAGE
+
+    def _head_of_rows(self, connection: Connection, game_id: str) -> int:
+        """Where the rows must lead to; like `head`, but raises what reading rows does."""
+        try:
+            return self.head(connection, game_id)
+        except OperationalError as error:
+            raise LogUnavailable("The log cannot be read now", definite=True) from error
+        except DBAPIError as error:
+            raise GameCorrupt("The head of the game cannot be read") from error
 
     def game(self, connection: Connection, game_id: str) -> GameRow | None:
         """The game as listed; None where there is none."""

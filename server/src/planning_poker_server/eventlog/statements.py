@@ -125,13 +125,16 @@ class ReadStatements:
         )
         self.events = _compiled(
             dialect,
-            select(events.c.version, events.c.event)
-            .where(events.c.game_id == bindparam("game"), events.c.version > bindparam("after"))
-            .order_by(events.c.version)
-            .limit(_PAGE)
-            .offset(_FIRST),
+            select(events.c.event)
+            .where(
+                events.c.game_id == bindparam("game"),
+                events.c.version > bindparam("after"),
+                events.c.version <= bindparam("through"),
+            )
+            .order_by(events.c.version),
             "game",
             "after",
+            "through",
         )
         self.game = _compiled(
             dialect,
