@@ -16,7 +16,6 @@ import pytest
 from planning_poker_client import PokerClient as AsyncClient
 from planning_poker_client.sync import Game, PokerClient
 from planning_poker_server.cli import main
-from planning_poker_server.cli.games import purging
 from planning_poker_server.cli.games.moments import ago, moment
 from planning_poker_simulator import FaultProxy
 from tests.workspace.serving import serving
@@ -288,14 +287,14 @@ def test_a_game_that_went_on_meanwhile_stays_and_is_told(
 ) -> None:
     quiet = client.create_game("Quiet", player="Ada")
     busy = client.create_game("Busy", player="Ada")
-    listed = purging.PokerClient.purge_game
+    listed = AsyncClient.purge_game
 
     async def late(asked: AsyncClient, game: str, *, expected_version: int | None = None) -> str:
         if game == busy.game_id and expected_version is not None:
             await asyncio.to_thread(busy.start_story, "Just now")
         return await listed(asked, game, expected_version=expected_version)
 
-    monkeypatch.setattr(purging.PokerClient, "purge_game", late)
+    monkeypatch.setattr(AsyncClient, "purge_game", late)
     code, out, errors = games("purge", quiet.game_id, busy.game_id, "--yes", "--json")
     assert code == 1
     assert [game["displayName"] for game in json.loads(out)] == ["Quiet"]
