@@ -39,7 +39,7 @@ def test_looking_changes_nothing(film: Film) -> None:
     ("typed", "orders"),
     [
         ("n\x1b[C ", ["next", "next", "next"]),
-        ("b\x1b[D\x7f", ["back", "back", "back"]),
+        ("bp\x1b[D\x7f", ["back", "back", "back", "back"]),
         ("gG\x1b[H\x1bOH", ["first", "last", "first"]),
         ("42\rx7\n", ["42", "7"]),
         ("1n2\r", ["next", "2"]),

@@ -1,5 +1,6 @@
 """`games list`, `show`, `history`, `replay`, `report`, `purge`, `import` of stories, and `tail`."""
 
+import asyncio
 import csv
 import io
 import json
@@ -12,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from planning_poker_client import PokerClient as AsyncClient
 from planning_poker_client.sync import Game, PokerClient
 from planning_poker_server.cli import main
 from planning_poker_server.cli.games.moments import ago, moment
+from planning_poker_simulator import FaultProxy
 from tests.workspace.serving import serving
 
 if TYPE_CHECKING:
@@ -171,6 +174,17 @@ def test_a_game_is_shown_now_and_as_it_was(games: Games, played: Game) -> None:
     assert "no such game" in games("show", "0" * 32)[2]
 
 
+def test_an_observer_is_not_waited_for_and_who_laid_a_card_is_named(
+    games: Games, client: PokerClient
+) -> None:
+    game = client.create_game("Observed", player="Ada")
+    client.join(game.join_code, "Bob")
+    client.join(game.join_code, "Olga", role="observer")
+    game.start_story("Login page")
+    game.vote("3")
+    assert "1 of 2 have laid a card (Ada)." in games("show", game.game_id)[1]
+
+
 def test_the_history_is_a_line_for_each_event(games: Games, played: Game) -> None:
     head = played.view.version
     _, out, _ = games("history", played.join_code)
@@ -262,6 +276,42 @@ def test_a_purge_asks_or_needs_to_be_told(games: Games, client: PokerClient) -> 
     assert "There is no game" in games("purge", game.game_id, "--yes")[2]
 
 
+def test_a_game_that_is_named_twice_goes_once(games: Games, client: PokerClient) -> None:
+    game = client.create_game("Twice", player="Ada")
+    _, out, _ = games("purge", game.game_id, game.join_code, "--yes")
+    assert out == "1 game was purged.\n"
+
+
+def test_a_game_that_went_on_meanwhile_stays_and_is_told(
+    games: Games, client: PokerClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quiet = client.create_game("Quiet", player="Ada")
+    busy = client.create_game("Busy", player="Ada")
+    listed = AsyncClient.purge_game
+
+    async def late(asked: AsyncClient, game: str, *, expected_version: int | None = None) -> str:
+        if game == busy.game_id and expected_version is not None:
+            await asyncio.to_thread(busy.start_story, "Just now")
+        return await listed(asked, game, expected_version=expected_version)
+
+    monkeypatch.setattr(AsyncClient, "purge_game", late)
+    code, out, errors = games("purge", quiet.game_id, busy.game_id, "--yes", "--json")
+    assert code == 1
+    assert [game["displayName"] for game in json.loads(out)] == ["Quiet"]
+    assert f"{busy.join_code} stays" in errors
+    assert len(client.read_game(busy.game_id).stories) == 1
+
+
+def test_a_purge_prints_json_whatever_it_finds(games: Games, client: PokerClient) -> None:
+    game = client.create_game("As JSON", player="Ada")
+    assert json.loads(games("purge", "--ended-days", 9, "--yes", "--json")[1]) == []
+    (going,) = json.loads(games("purge", game.game_id, "--dry-run", "--json")[1])
+    assert going["gameId"] == game.game_id
+    code, out, errors = games("purge", game.game_id, "--json")
+    assert (code, out) == (2, "")
+    assert "--dry-run" in errors
+
+
 def test_a_purge_by_age_takes_what_is_old(games: Games, played: Game) -> None:
     code, out, _ = games("purge", "--ended-days", 1, "--abandoned-days", 1, "--yes")
     assert (code, out) == (0, "No game is to go.\n")
@@ -304,6 +354,24 @@ def test_an_import_of_stories_says_what_it_needs(
     assert said in errors
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "option"),
+    [
+        ("stories.csv", "title\nLogin\n", "--database"),
+        ("game.json", "{}", "--new"),
+        ("stories.txt", "title\nLogin\n", "--database"),
+        ("game", "\n{}", "--new"),
+    ],
+)
+def test_an_option_for_the_other_kind_of_file_is_refused_by_name(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str, content: str, option: str
+) -> None:
+    file = tmp_path / name
+    file.write_text(content)
+    assert main(["games", "import", str(file), option, "x"]) == 2
+    assert f"leave out {option}" in capsys.readouterr().err
+
+
 def test_a_bad_file_is_refused_by_line_before_anything_is_asked(
     games: Games, tmp_path: Path
 ) -> None:
@@ -339,6 +407,19 @@ async def test_a_tail_tells_what_happens_from_now_on(
     assert "Watched" in line
     program.process.send_signal(2)
     assert await program.end() == 130
+
+
+async def test_a_tail_tells_a_loss_once_and_goes_on(
+    start: "Start", address: str, client: PokerClient
+) -> None:
+    async with FaultProxy(address) as proxy:
+        program = await _tail(start, proxy.address)
+        assert program.process.stderr is not None
+        proxy.cut()
+        assert b"waits for its server" in await program.process.stderr.readline()
+        assert b"goes on" in await program.process.stderr.readline()
+        client.create_game("After the loss", player="Ada")
+        await program.until("After the loss")
 
 
 async def test_a_tail_goes_on_from_a_cursor(

@@ -284,3 +284,24 @@ async def test_a_replay_goes_forwards_and_back_and_gives_the_terminal_back(
     assert await seen.end() == 0
     assert is_given_back(seen.raw)
     assert before != seen.settings()
+
+
+async def test_ctrl_c_in_a_replay_gives_the_terminal_back(
+    terminal: Open, game: tuple[str, Game]
+) -> None:
+    address, ada = game
+    seen = await terminal("games", "replay", ada.join_code, "--server", address)
+    await seen.until(lambda text: "version 1 of" in text)
+    seen.type("\x03")
+    assert await seen.end() == 130
+    assert is_given_back(seen.raw)
+
+
+async def test_a_replay_without_input_is_lines_on_a_terminal_too(
+    terminal: Open, game: tuple[str, Game]
+) -> None:
+    address, ada = game
+    seen = await terminal("games", "replay", ada.join_code, "--no-input", "--server", address)
+    assert await seen.end() == 0
+    assert ENTER_SCREEN not in seen.raw
+    assert b"is opened" in seen.raw

@@ -1,7 +1,10 @@
 """`planning-poker tail`: what happens in all games, as it happens."""
 
+import contextlib
 import json
+import logging
 from argparse import Namespace
+from collections.abc import AsyncIterator
 from typing import Any, Final
 
 from google.protobuf.json_format import MessageToDict
@@ -19,6 +22,7 @@ from planning_poker_server.printable import printable
 _MOST_GAMES: Final = 1_000
 """Of which names are remembered."""
 _NAME: Final = 24
+_SDK_LOG: Final = "planning_poker_client"
 
 
 def tail(arguments: Namespace) -> int:
@@ -28,7 +32,7 @@ def tail(arguments: Namespace) -> int:
 
 async def _tail(arguments: Namespace) -> int:
     passcode = asked_passcode() if arguments.passcode else ""
-    async with asking(arguments) as client:
+    async with asking(arguments) as client, _losses_told():
         names = _Names(client, passcode)
         async with client.watch(
             cursor=arguments.cursor or "",
@@ -46,6 +50,28 @@ async def _tail(arguments: Namespace) -> int:
                 else:
                     say(await names.line(item))
     return 0
+
+
+class _Losses(logging.Handler):
+    """Tells on standard error what the SDK logs of its connection: a loss once, and the return."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        told = printable(record.getMessage()).rstrip(".")
+        complain(f"{told[:1].upper()}{told[1:]}.")
+
+
+@contextlib.asynccontextmanager
+async def _losses_told() -> AsyncIterator[None]:
+    # Inside `asking`, which silences the log: that stays so for all but this handler.
+    log = logging.getLogger(_SDK_LOG)
+    level, losses = log.level, _Losses(logging.INFO)
+    log.setLevel(logging.INFO)
+    log.addHandler(losses)
+    try:
+        yield
+    finally:
+        log.removeHandler(losses)
+        log.setLevel(level)
 
 
 def _as_json(item: Watched | CaughtUp) -> dict[str, Any]:

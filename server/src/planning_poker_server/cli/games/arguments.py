@@ -94,6 +94,9 @@ def _add_replay(group: "_SubParsersAction[Any]") -> None:
     replay.add_argument(
         "--speed", metavar="FACTOR", type=_positive, default=1.0, help="when it plays by itself (1)"
     )
+    replay.add_argument(
+        "--no-input", action="store_true", help="print the versions, also on a terminal"
+    )
     _add_server(replay)
     replay.set_defaults(run=_runner("planning_poker_server.cli.games.replaying", "replay"))
 
@@ -246,7 +249,11 @@ def _runner(module: str, name: str) -> Callable[[Namespace], int]:
 
 
 def _import(arguments: Namespace) -> int:
-    if arguments.file.suffix.lower() == ".json":
+    from planning_poker_server.cli.games.import_kind import check_options, is_game
+
+    game = is_game(arguments.file)
+    check_options(arguments, game=game)
+    if game:
         from planning_poker_server.cli.games.importing import import_
 
         return import_(arguments)

@@ -40,8 +40,9 @@ REPLAY: Final = """\
 example:
   planning-poker games replay K7QF-3M --from 40 --speed 10
 
-Keys: → or n next, ← or b back, a number and Enter to go there, g first, G last,
-a to let it play, q to quit. Without a terminal it prints a line for each version."""
+Keys: → or n next, ← or p back, a number and Enter to go there, g first, G last,
+a to let it play, q to quit. Without a terminal, or with --no-input, it prints
+a line for each version and the table at the end."""
 
 REPORT: Final = """\
 example:

@@ -67,15 +67,15 @@ async def found(
 
 
 def table_of(games: Sequence[GameSummary]) -> Table:
-    """A row for each game."""
+    """A row for each game, with the times since it was created and since its last event."""
     now = datetime.now(UTC)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("Code", style="cyan", no_wrap=True)
     table.add_column("Name", overflow="fold")
     table.add_column("Phase", no_wrap=True)
     table.add_column("Events", justify="right", no_wrap=True)
-    table.add_column("Created", justify="right", no_wrap=True)
-    table.add_column("Last event", justify="right", no_wrap=True)
+    table.add_column("Age", justify="right", no_wrap=True)
+    table.add_column("Idle", justify="right", no_wrap=True)
     labelled = any(game.labels for game in games)
     if labelled:
         table.add_column("Labels", style="dim", overflow="fold")
@@ -86,8 +86,8 @@ def table_of(games: Sequence[GameSummary]) -> Table:
             _name(game),
             _phase(game),
             f"{game.version:,}",
-            f"{ago(game.create_time, now)} ago",
-            f"{ago(game.update_time, now)} ago",
+            ago(game.create_time, now),
+            ago(game.update_time, now),
             *([labels] if labelled else []),
         )
     return table

@@ -25,6 +25,8 @@ def purge(arguments: Namespace) -> int:
     if bool(arguments.games) == by_age:
         message = "Name games, or say how old: --ended-days N, --abandoned-days N."
         raise Failure(message, code=2)
+    if arguments.json and not (arguments.yes or arguments.dry_run):
+        raise Failure("With --json nobody is asked: give --yes or --dry-run.", code=2)
     if not (arguments.yes or arguments.dry_run or sys.stdin.isatty()):
         raise Failure("Nobody can be asked here whether you are sure: give --yes.", code=2)
     return run(interruptible(_purge(arguments)))
@@ -33,28 +35,38 @@ def purge(arguments: Namespace) -> int:
 async def _purge(arguments: Namespace) -> int:
     async with asking(arguments) as client:
         going = await _going(client, arguments)
+        if arguments.json and (arguments.dry_run or not going):
+            print_json([as_json(game) for game in going])
+            return 0
         if not going:
             say("No game is to go.")
             return 0
         if arguments.dry_run:
-            return _told(going, [], arguments)
+            print_rich(table_of(going))
+            say("1 game would go." if len(going) == 1 else f"{len(going):,} games would go.")
+            return 0
         if not arguments.yes and not await _confirmed(going):
             say("Nothing was purged.")
             return 1
-        gone: list[GameSummary] = []
-        left = 0
+        return await _purged(client, going, arguments)
+
+
+async def _purged(client: PokerClient, going: Sequence[GameSummary], arguments: Namespace) -> int:
+    gone: list[GameSummary] = []
+    try:
         for game in going:
             if await _is_purged(client, game):
-                gone.append(game)
-            else:
-                left = 1
-    _told(gone, going, arguments)
-    return left
+                gone.append(game)  # noqa: PERF401, each is told of, also if the next one fails
+    finally:
+        # Also where the server went away or a signal came: what is gone is gone.
+        _tell(gone, len(going), arguments)
+    return 0 if len(gone) == len(going) else 1
 
 
 async def _going(client: PokerClient, arguments: Namespace) -> list[GameSummary]:
     if arguments.games:
-        return [await _named(client, name) for name in arguments.games]
+        named = [await _named(client, name) for name in arguments.games]
+        return list({game.game_id: game for game in named}.values())
     now = datetime.now(UTC)
     going: list[GameSummary] = []
     for days, phases in ((arguments.ended_days, _ENDED), (arguments.abandoned_days, _UNENDED)):
@@ -92,13 +104,10 @@ async def _is_purged(client: PokerClient, game: GameSummary) -> bool:
     return True
 
 
-def _told(games: Sequence[GameSummary], going: Sequence[GameSummary], arguments: Namespace) -> int:
+def _tell(gone: Sequence[GameSummary], of: int, arguments: Namespace) -> None:
     if arguments.json:
-        print_json([as_json(game) for game in games])
-        return 0
-    if not going:  # it was only asked which ones would go
-        print_rich(table_of(games))
-        say("1 game would go." if len(games) == 1 else f"{len(games):,} games would go.")
-        return 0
-    say("1 game was purged." if len(games) == 1 else f"{len(games):,} games were purged.")
-    return 0
+        print_json([as_json(game) for game in gone])
+    elif len(gone) < of:
+        say(f"{len(gone):,} of {of:,} games were purged.")
+    else:
+        say("1 game was purged." if of == 1 else f"{of:,} games were purged.")

@@ -39,7 +39,8 @@ async def _replay(arguments: Namespace) -> int:
         film = Film([change.event async for change in game.history()])
     console = Console(highlight=False)
     start = min(max(1, arguments.start), film.last)
-    if not (HAS_KEYS and sys.stdin.isatty() and can_draw(console)):
+    has_keys = HAS_KEYS and sys.stdin.isatty() and not arguments.no_input
+    if not (has_keys and can_draw(console)):
         for version in range(start, film.last + 1):
             say(_line(film, version))
         print_results(console, film.view(film.last))

@@ -86,8 +86,11 @@ def _round(view: GameView, round_: pb.Round) -> Text:
     story = view.stories.get(round_.story_id)
     about = said(story.title if story is not None else "a vote without a story")
     if round_.status == pb.ROUND_STATUS_OPEN:
-        voted = f"{len(view.voted)} of {len(view.players)} have laid a card"
-        return Text.assemble(("Open round: ", "bold yellow"), about, f"; {voted}.")
+        voters = [p for p in view.players.values() if p.role != pb.PLAYER_ROLE_OBSERVER]
+        laid = [p.display_name for p in voters if p.player_id in view.voted]
+        voted = f"{len(laid)} of {len(voters)} have laid a card"
+        names = said(f" ({', '.join(laid)})" if laid else "")
+        return Text.assemble(("Open round: ", "bold yellow"), about, f"; {voted}", names, ".")
     if round_.status == pb.ROUND_STATUS_REVEALED:
         turned = statistics_line(round_.statistics)
         return Text.assemble(("Last cards: ", "bold"), about, "; ", said(turned), ".")

@@ -18,6 +18,7 @@ _ORDERS: Final = {
     "\x1b[D": BACK,
     "\x1bOD": BACK,
     "b": BACK,
+    "p": BACK,
     "\x7f": BACK,
     "\x1b[H": FIRST,
     "g": FIRST,
