@@ -263,6 +263,27 @@ async def test_old_games_go_by_themselves(host: Host, clock: AdvancingClock) -> 
     assert await ids(host) == set()
 
 
+async def test_old_games_whose_traces_could_not_be_removed_are_finished_the_next_time(
+    host: Host, clock: AdvancingClock
+) -> None:
+    await host.start(**OPERATED, retention={"ended_days": 1}, database={"busy_timeout_ms": 20})
+    host.lines.expected |= {"the game is gone, but its traces", "old games cannot be purged now"}
+    stream = await host.stream()
+    seat = await told_everything(stream)
+    await stream.do(seat, end_game=pb.EndGame())
+    await stream.close()
+    with closing(sqlite3.connect(host.database, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM events").fetchone()
+        clock.advance(seconds=2 * DAY_S)
+        await eventually(lambda: any("cannot be" in m for m in host.lines.messages("WARNING")))
+    assert traces(host)
+    clock.advance(seconds=DAY_S)
+    lines = host.lines
+    await eventually(lambda: any("was purged" in message for message in lines.messages("INFO")))
+    assert traces(host) == {}
+
+
 async def test_nothing_goes_unless_the_configuration_says_so(
     host: Host, clock: AdvancingClock
 ) -> None:

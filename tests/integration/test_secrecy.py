@@ -10,6 +10,7 @@ from google.protobuf.duration_pb2 import Duration
 import planningpoker.v1 as pb
 from tests.integration.harness import Host
 from tests.integration.raw import Seat, Stream, new_secret
+from tests.integration.watching import TOKEN, Watch, listed
 
 CANARY = "🐤Qx7"
 """A card whose label occurs nowhere else. It is in the deck, so the deck is looked past."""
@@ -173,6 +174,37 @@ async def test_who_has_a_seat_reset_does_not_see_its_card(host: Host) -> None:
     await thief.expect("seat_state")
     for stream in (ada_stream, thief):
         assert finds(stream, CANARY, COMMENT) == []
+
+
+async def test_an_operator_who_lists_and_watches_sees_no_hidden_card_and_no_secret(
+    host: Host,
+) -> None:
+    ada_stream, ada, bob_stream, bob = await table(host)
+    await host.server.stop(0)
+    await host.start(server={"operator_token": TOKEN})
+    ada_stream, bob_stream = await host.stream(), await host.stream()
+    for stream, seat in ((ada_stream, ada), (bob_stream, bob)):
+        await stream.attach(seat)
+    on = (await host.client()).channel
+    live = [
+        await Watch(on, TOKEN, game_id=game_id).until_caught_up() for game_id in ("", ada.game_id)
+    ]
+    await bob_stream.do(bob, **chosen())
+    version = bob_stream.views[ada.game_id].version
+    for watching in live:
+        await watching.until(version)
+        again = await Watch(on, TOKEN, game_id=watching.events[0].game_id).until_caught_up()
+        assert again.told() == watching.told()
+        raw = b"".join(each.SerializeToString() for each in watching.events + again.events)
+        raw += (await listed(on, TOKEN)).SerializeToString()
+        for needle in (CANARY.encode(), COMMENT.encode(), PASSCODE.encode(), ada.secret):
+            assert needle not in past_the_deck(raw)
+    await ada_stream.do(ada, reveal_votes=pb.RevealVotes(round_id="r1", force=True))
+    for watching in live:
+        await watching.until(version + 1)
+        assert CANARY in str(watching.events[-1].event.votes_revealed)
+    await host.server.stop(0)
+    assert TOKEN not in host.lines.getvalue()
 
 
 async def test_messages_about_a_vote_have_the_same_size_for_every_card(host: Host) -> None:

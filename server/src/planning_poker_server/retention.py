@@ -35,6 +35,8 @@ class Retention:
         self._rooms = rooms
         self._settings = settings
         self._clock = clock
+        self._unfinished: dict[str, str] = {}
+        """Games that are gone, perhaps with traces left, and why they went."""
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -61,7 +63,7 @@ class Retention:
     async def purge(self) -> int:
         """Purge all that may go now; how many these were. Raises LogError."""
         ended, abandoned = self._settings.ended_days, self._settings.abandoned_days
-        purged = 0
+        purged = await self._finish()
         if ended:
             why = f"it ended more than {ended} days ago"
             purged += await self._purge((pb.GAME_PHASE_ENDED,), ended, why)
@@ -75,11 +77,22 @@ class Retention:
         purged, behind = 0, None
         while rows := await self._log.find(wanted, behind, _ROWS):
             for group in _groups(row for row in rows if not self._is_in_use(row)):
+                self._unfinished |= {row.game_id: why for row in group}
                 gone = await asyncio.gather(
                     *(self._rooms.purge(row.game_id, why, row.head) for row in group)
                 )
+                self._unfinished.clear()
                 purged += sum(gone)
             behind = rows[-1].place
+        return purged
+
+    async def _finish(self) -> int:
+        """Purge again what is not in the log's lists any more; the others are found anew."""
+        purged = 0
+        for game_id, why in tuple(self._unfinished.items()):
+            if await self._log.game(game_id) is None:
+                purged += await self._rooms.purge(game_id, why)
+            del self._unfinished[game_id]
         return purged
 
     def _is_in_use(self, row: GameRow) -> bool:

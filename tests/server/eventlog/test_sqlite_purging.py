@@ -1,6 +1,7 @@
 """What is purged is in no file of the database any more, however it came there."""
 
 import random
+import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -9,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from planning_poker_server.domain.types import Timer
+from planning_poker_server.eventlog.open import open_log
 from planning_poker_server.eventlog.port import EventLog, LogUnavailable, Proposal, Record
+from planning_poker_server.settings import DatabaseSettings
 from tests.contract.eventlog.games import append, proposal, read
 from tests.server.eventlog.conftest import OpenSqlite
 
@@ -76,6 +79,30 @@ async def test_a_purge_says_so_while_a_reader_keeps_the_traces(
         assert traces(path)
     assert await log.purge("gone", 6_000)
     assert traces(path) == {}
+
+
+async def test_a_purge_that_was_killed_before_its_end_is_finished_at_the_next_start(
+    open_sqlite: OpenSqlite, path: Path, tmp_path: Path
+) -> None:
+    log = await open_sqlite(busy_timeout_ms=20)
+    await append(log, marked("gone", 0, [5], "x"))
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM events").fetchone()
+        with pytest.raises(LogUnavailable):
+            await log.purge("gone", 5_000)
+        killed = tmp_path / "killed" / path.name
+        killed.parent.mkdir()
+        for suffix in ("", "-wal"):  # what a crash leaves
+            shutil.copy(f"{path}{suffix}", f"{killed}{suffix}")
+    assert traces(killed)
+    settings = DatabaseSettings(f"sqlite:///{killed}", 5_000, max_batch=9, max_waiting=9)
+    again = await open_log(settings)
+    try:
+        assert await again.game("gone") is None
+        assert traces(killed) == {}
+    finally:
+        await again.close()
 
 
 async def test_appends_go_on_after_a_purge(log: EventLog) -> None:

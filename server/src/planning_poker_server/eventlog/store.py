@@ -1,5 +1,6 @@
 """The writer's half of a SQL log: one transaction for many games."""
 
+import contextlib
 import secrets
 from collections.abc import Sequence
 from typing import Final
@@ -71,6 +72,9 @@ class SqlStore:
                 epoch = secrets.token_hex(8)
                 connection.exec_driver_sql(self._write.found, (epoch, 0))
             connection.commit()
+            # A purge may have been killed before its last step.
+            with contextlib.suppress(LogUnavailable):
+                empty_wal(connection)
         except SQLAlchemyError as error:
             raise _unopened(error) from error
         self.epoch = str(epoch)
