@@ -141,7 +141,7 @@ class Watching:
         if status.reason != pb.REASON_UNSPECIFIED:
             return said
         match status.code:
-            case "UNAVAILABLE" if not self._ever_welcomed and status is not SILENT:
+            case "UNAVAILABLE" if not self._ever_welcomed:
                 return f"Nothing answers at {self._server}: is the server running?"
             case "UNIMPLEMENTED":
                 return f"What answers at {self._server} does not let events be watched."
