@@ -61,6 +61,8 @@ class Feed:
         self._watchers: dict[Listener, None] = {}
         self._pump: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
+        self._turn = asyncio.Semaphore(1)
+        """Hundreds that are far behind must not take all the log's readers from the games."""
 
     @contextmanager
     def watching(self, listener: Listener) -> Iterator[None]:
@@ -81,8 +83,9 @@ class Feed:
 
         Raises ValueError for a cursor that is not of this log.
         """
-        async for page in self._log.scan(cursor):
-            return [FedEvent(record) for record in page]
+        async with self._turn:
+            async for page in self._log.scan(cursor):
+                return [FedEvent(record) for record in page]
         return ()
 
     def place(self, cursor: str) -> int | None:

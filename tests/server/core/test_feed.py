@@ -27,13 +27,17 @@ class Log(MemoryLog):
         super().__init__("test")
         self.corrupt = ""
         self.gate: asyncio.Event | None = None
+        self.reading = 0
+        """Pages that are waited for."""
 
     async def scan(self, cursor: str = "") -> AsyncIterator[Sequence[FeedRecord]]:
         async for page in super().scan(cursor):
             if any(record.game_id == self.corrupt for record in page):
                 raise GameCorrupt("a record of it is damaged")
             if self.gate is not None:
+                self.reading += 1
                 await self.gate.wait()
+                self.reading -= 1
             yield page
 
 
@@ -130,3 +134,17 @@ async def test_a_passcode_guards_what_is_in_the_tail_already() -> None:
             ("other", False),
         }
         assert len(run) == 5
+
+
+@in_virtual_time
+async def test_however_many_are_far_behind_they_read_the_log_one_after_another() -> None:
+    desk = Desk()
+    await desk.append("a", 5)
+    desk.log.gate = asyncio.Event()
+    readers = [FeedReader(desk.feed, "") for _ in range(50)]
+    behind = [asyncio.create_task(told(reader)) for reader in readers]
+    await let_pass(100)
+    assert desk.log.reading == 1
+    behind.pop(0).cancel()  # whoever goes away lets the others on
+    desk.log.gate.set()
+    assert await asyncio.gather(*behind) == [["a"] * 5] * 49
