@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import planningpoker.v1 as pb
-from planning_poker_client import Change, DeliveryReport, GameDetached, Resynced
+from planning_poker_client import Change, DeliveryReport, Resynced
 from planning_poker_model.view import GameView
-from planning_poker_simulator.scenarios.programs import Program, Told
+from planning_poker_simulator.scenarios.programs import Program
 from planning_poker_simulator.scenarios.seats import Seat
 from planning_poker_simulator.scenarios.table import Table
 
@@ -61,8 +61,7 @@ async def observe(table: Table) -> Observed:
     seats = [seat for seat in table.seats.values() if seat.player_id]
     programs = {id(p): p for seat in seats for p in seat.programs}
     for program in programs.values():
-        if program.told is not None:
-            await program.told.drain()
+        await program.drain()
     working = [p for p in programs.values() if p.follows]
     presence = next((p.game.presence for p in working if p.game is not None), None)
     host = table.host.programs if table.host is not None else []
@@ -95,11 +94,5 @@ def _shown(seat: Seat) -> Shown:
         own_card=game.seat.card if game is not None else "",
         saw=frozenset(item.name for item in items if isinstance(item, Change)),
         resyncs=sum(isinstance(item, Resynced) for item in items),
-        let_go=_let_go(told[-1]) if told else "",
+        let_go=told[-1].over if told else "",
     )
-
-
-def _let_go(told: Told) -> str:
-    if told.over is None:
-        return ""
-    return told.over.reason if isinstance(told.over, GameDetached) else type(told.over).__name__

@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
+import planningpoker.v1 as pb
 from planning_poker_client import (
     Change,
     Changes,
     ClientOptions,
     Connected,
     Game,
+    GameDetached,
     PokerClient,
     PokerError,
     Resynced,
@@ -28,8 +30,10 @@ OPTIONS: Final = ClientOptions(
     change_buffer=100_000,
 )
 """Of all programs: they come back fast, and keep all that they are told."""
-_SLOW: Final = {"delay": 0.015, "jitter": 0.01}
-_LOSSY: Final = {"delay": 0.01, "jitter": 0.04}
+_DELAYS_S: Final = {Line.SLOW: (0.015, 0.01), Line.LOSSY: (0.01, 0.04)}
+"""How late everything is, and by how much more at most."""
+_REQUESTED: Final = "REQUESTED"
+"""Why a game is followed no longer that the program itself let go."""
 _CUT_ONE_IN: Final = 3
 """Of the acts on a lossy line, the share that finds its connection just broken."""
 
@@ -59,8 +63,8 @@ class PlayersLine:
         """As good a line as this one gets."""
         self.proxy.restore()
         self.troubles.clear()
-        if self.kind is not Line.GOOD:
-            self.proxy.delay(**(_SLOW if self.kind is Line.SLOW else _LOSSY))
+        if self.kind in _DELAYS_S:
+            self.proxy.delay(*_DELAYS_S[self.kind])
 
     def stumble(self) -> None:
         """A lossy line breaks now and then, by its own seed."""
@@ -76,18 +80,23 @@ class Told:
     since: int
     """The version that it began with."""
     items: list[Change | Resynced] = field(default_factory=list)
-    over: PokerError | None = None
-    """Why it follows the game no longer."""
+    over: str = ""
+    """Why it follows the game no longer; empty while it does, also behind the game's end."""
 
-    async def drain(self) -> None:
+    async def drain(self, game: Game) -> None:
         """Take what has come."""
-        while self.over is None and not self.changes.waits:
+        while not self.over and not self.changes.waits:
             try:
                 item = await anext(self.changes)
             except StopAsyncIteration:
+                if game.view.phase != pb.GAME_PHASE_ENDED:
+                    self.over = _REQUESTED
+                return
+            except GameDetached as error:
+                self.over = error.reason
                 return
             except PokerError as error:
-                self.over = error
+                self.over = type(error).__name__
                 return
             if isinstance(item, Change | Resynced):
                 self.items.append(item)
@@ -113,14 +122,18 @@ class Program:
     async def close(self) -> None:
         """End it; seats stay."""
         self.is_open = False
-        if self.told is not None:
-            await self.told.drain()
+        await self.drain()
         await self.client.close()
+
+    async def drain(self) -> None:
+        """Note what it was told."""
+        if self.told is not None and self.game is not None:
+            await self.told.drain(self.game)
 
     def follow(self, player: str, game: Game) -> None:
         """Act for this player in this game from now on."""
         self.games[player] = game
-        if self.told is None or self.told.over is not None:
+        if self.told is None or self.told.over:
             self.all_told.append(Told(game.changes(), game.view.version))
 
     @property
@@ -136,7 +149,7 @@ class Program:
     def follows(self) -> bool:
         """Whether it is to have all that happens: it is open, on a line that works, and not let go."""
         told = self.told
-        return self.is_open and self.line.works and told is not None and told.over is None
+        return self.is_open and self.line.works and told is not None and not told.over
 
     @property
     def game(self) -> Game | None:

@@ -183,7 +183,7 @@ class Table:
 
 def _is_back(program: Program) -> bool:
     told, game = program.told, program.game
-    if game is None or (told is not None and told.over is not None):
+    if game is None or (told is not None and told.over):
         return True
     return program.is_connected and not game.stale
 
