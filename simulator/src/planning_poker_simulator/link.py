@@ -30,9 +30,7 @@ class Link(Faulty):
         self._cut: asyncio.Future[Cut] = asyncio.get_running_loop().create_future()
         self._pipes: Mapping[Direction, Pipe] = {
             "to_server": Pipe(client.reader, server.writer, faults["to_server"], random),
-            "to_client": Pipe(
-                server.reader, client.writer, faults["to_client"], random, heard
-            ),
+            "to_client": Pipe(server.reader, client.writer, faults["to_client"], random, heard),
         }
 
     @property

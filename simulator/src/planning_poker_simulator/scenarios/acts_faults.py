@@ -106,8 +106,7 @@ async def hold(table: Table, step: Step) -> None:
         if direction == "both":
             seat.line.proxy.black_hole()
         else:
-            dead = "to_client" if direction == "to_player" else "to_server"
-            seat.line.proxy.half_open(dead)
+            seat.line.proxy.half_open("to_client" if direction == "to_player" else "to_server")
         seat.line.troubles.add("held")
 
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable
 from typing import Final
-from uuid import uuid4
 
 import planningpoker.v1 as pb
 from planning_poker_client import Game, Receipt

@@ -17,9 +17,7 @@ AT_ONCE = 64
 """Of a crowd, how many act at the same moment."""
 
 
-async def each_of(
-    step: Step, seats: list[Seat], act: Callable[[Seat], Awaitable[object]]
-) -> None:
+async def each_of(step: Step, seats: list[Seat], act: Callable[[Seat], Awaitable[object]]) -> None:
     """One after another, or a crowd at once. Raises what the first one raised."""
     if not step.at_once:
         for seat in seats:

@@ -76,7 +76,9 @@ def _round(outcome: Step, observed: Observed) -> pb.Round | None:
     """The revealed round that is meant: the last one, of all or of a story."""
     title, number = outcome.text_of("story"), outcome.number_of("number")
     revealed = [
-        change.event.votes_revealed for change in observed.history if change.name == "votes_revealed"
+        change.event.votes_revealed
+        for change in observed.history
+        if change.name == "votes_revealed"
     ]
     for each in reversed(revealed):
         of_story = not title or _title(each.round.story_id, observed) == title

@@ -126,4 +126,6 @@ class Scenario:
     @property
     def steps(self) -> int:
         """How many actions there are, those of parallel blocks each for itself."""
-        return sum(max(1, len(each.steps)) if each.verb == "parallel" else 1 for each in self.actions)
+        return sum(
+            max(1, len(each.steps)) if each.verb == "parallel" else 1 for each in self.actions
+        )

@@ -71,9 +71,7 @@ def line_of(node: yaml.Node) -> int:
 def is_nothing(node: yaml.Node) -> bool:
     """Whether nothing stands there: `reveal:`."""
     return (
-        isinstance(node, yaml.ScalarNode)
-        and node.style is None
-        and node.value in ("", "~", "null")
+        isinstance(node, yaml.ScalarNode) and node.style is None and node.value in ("", "~", "null")
     )
 
 
@@ -86,9 +84,9 @@ def kind_of(node: yaml.Node) -> str:
     return "nothing" if is_nothing(node) else f"“{node.value}”"
 
 
-def pairs(node: yaml.MappingNode, where: str, problems: Problems) -> Iterator[
-    tuple[yaml.ScalarNode, yaml.Node]
-]:
+def pairs(
+    node: yaml.MappingNode, where: str, problems: Problems
+) -> Iterator[tuple[yaml.ScalarNode, yaml.Node]]:
     """Keys and values; a key that is there twice, or no text, is a problem."""
     seen: set[str] = set()
     for key, value in node.value:
@@ -102,7 +100,7 @@ def pairs(node: yaml.MappingNode, where: str, problems: Problems) -> Iterator[
 
 
 def oneof(names: Mapping[str, object] | tuple[str, ...]) -> str:
-    """ "a, b or c". """
+    """As in “a, b or c”."""
     *most, last = names
     return f"{', '.join(most)} or {last}" if most else last
 
@@ -128,7 +126,7 @@ class Fields:
         else:
             problems.add(node, f"{where} must be keys with values, not {kind_of(node)}")
 
-    def keys(self) -> tuple[str, ...]:
+    def left(self) -> tuple[str, ...]:
         """Those not taken yet, in the order of the file."""
         return tuple(self._left)
 

@@ -44,6 +44,15 @@ class Observed:
     report: DeliveryReport | None
     answers: Counter[str]
 
+    def is_like(self, other: "Observed") -> bool:
+        """Whether nothing has changed since."""
+        return (
+            self.view.version == other.view.version
+            and self.shown == other.shown
+            and (self.behind, self.present, self.report)
+            == (other.behind, other.present, other.report)
+        )
+
     @property
     def replayed(self) -> GameView:
         """What the history gives, folded from its beginning."""

@@ -12,6 +12,7 @@ from planning_poker_simulator.scenarios.vocabulary import ROLES
 MOST_PLAYERS: Final = 5_000
 EVERYONE: Final = "everyone"
 _BUT: Final = "everyone but "
+_LINES: Final = tuple(each.value for each in Line)
 _MOST_TABS: Final = 10
 _MOST_ON_A_CONNECTION: Final = 200
 
@@ -110,22 +111,18 @@ def _read_entry(node: yaml.Node, where: str, values: Values) -> list[Player]:
     name = _name(at, f"{where}.name", values) if at is not None else ""
     called = _text(fields, "called", values) or name
     role, line = fields.take("role"), fields.take("line")
-    options = {
-        "role": values.choice(role, f"{where}.role", ROLES) if role else "voter",
-        "line": Line(
-            values.choice(line, f"{where}.line", tuple(each.value for each in Line))
-            if line
-            else "good"
-        ),
-    }
-    facilitator, proxied = (_flag(fields, key, values) for key in ("facilitator", "proxied"))
-    tabs = _count(fields, "tabs", values, 1, _MOST_TABS)
+    one = Player(
+        name,
+        called,
+        role=values.choice(role, f"{where}.role", ROLES) if role else "voter",
+        facilitator=_flag(fields, "facilitator", values),
+        proxied=_flag(fields, "proxied", values),
+        tabs=_count(fields, "tabs", values, 1, _MOST_TABS),
+        line=Line(values.choice(line, f"{where}.line", _LINES) if line else "good"),
+    )
     count = _count(fields, "count", values, 0, MOST_PLAYERS)
     per = _count(fields, "per_connection", values, 1, _MOST_ON_A_CONNECTION)
     fields.close()
-    one = Player(
-        name, called, options["role"], facilitator, proxied, tabs, options["line"]  # type: ignore[arg-type]
-    )
     return _crowd(one, count, per) if count else [one] if name else []
 
 

@@ -147,7 +147,7 @@ class Program:
 
     @property
     def follows(self) -> bool:
-        """Whether it is to have all that happens: it is open, on a line that works, and not let go."""
+        """Whether it is to have all that happens: open, on a line that works, not let go."""
         told = self.told
         return self.is_open and self.line.works and told is not None and not told.over
 

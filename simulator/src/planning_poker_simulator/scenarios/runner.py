@@ -29,6 +29,8 @@ LONGEST_S: Final = 120.0
 """A scenario that takes longer has failed."""
 _LAST_EVENTS: Final = 8
 _LOOK_AGAIN_S: Final = 0.02
+QUIET_S: Final = 2.5
+"""After so long without any change, what is not so yet will not be."""
 Act = Callable[[Table, Step], Awaitable[None]]
 
 
@@ -41,12 +43,20 @@ class Watcher(Protocol):
 
 
 async def run_scenario(
-    scenario: Scenario, watcher: Watcher | None = None, address: str = ""
+    scenario: Scenario,
+    watcher: Watcher | None = None,
+    address: str = "",
+    *,
+    quiet_s: float = QUIET_S,
 ) -> Result:
-    """Play a scenario on a server of its own, or on that at `address`."""
+    """Play a scenario on a server of its own, or on that at `address`.
+
+    What is not as it should be has failed once nothing changed for `quiet_s`
+    seconds; never raises for anything that a scenario, a server or a client did.
+    """
     if watcher is not None:
         watcher.began(scenario)
-    result = await _Run(scenario, watcher).play(address)
+    result = await _Run(scenario, watcher, quiet_s).play(address)
     if watcher is not None:
         watcher.ended(result)
     return result
@@ -55,8 +65,9 @@ async def run_scenario(
 class _Run:
     """One playing of one scenario."""
 
-    def __init__(self, scenario: Scenario, watcher: Watcher | None) -> None:
+    def __init__(self, scenario: Scenario, watcher: Watcher | None, quiet_s: float) -> None:
         self._scenario = scenario
+        self._quiet_s = quiet_s
         self._watcher = watcher
         self._done = 0
         self._checked = 0
@@ -92,6 +103,7 @@ class _Run:
                 for step in self._scenario.actions:
                     await self._perform(table, step)
                 await _finish(table)
+                self._tell(Step("check", 0, texts=("the outcomes",)))
                 await self._look(table, self._scenario.outcomes)
                 await self._keep_promises(table)
             except StepFailed as error:
@@ -103,8 +115,7 @@ class _Run:
     # Actions
 
     async def _perform(self, table: Table, step: Step) -> None:
-        if self._watcher is not None:
-            self._watcher.acts(self._scenario, self._done, step)
+        self._tell(step)
         if step.after_ms:
             await table.house.pass_time(step.after_ms)
         if step.verb == "check":
@@ -144,18 +155,25 @@ class _Run:
             said = [f for each in failures if isinstance(each, StepFailed) for f in each.failures]
             raise StepFailed(*said)
 
+    def _tell(self, step: Step) -> None:
+        if self._watcher is not None:
+            self._watcher.acts(self._scenario, self._done, step)
+
     # Outcomes
 
     async def _look(self, table: Table, outcomes: Sequence[Step]) -> None:
-        """Look until all is as it should be, or the time is up."""
-        limit = TimeLimit(PATIENCE_S)
+        """Look until all is as it should be, or nothing happens any more, or the time is up."""
+        limit, quiet = TimeLimit(PATIENCE_S), TimeLimit(self._quiet_s)
+        before: Observed | None = None
         while True:
             observed = await _guarded_look(table)
             judged = [(outcome, judge(outcome, observed)) for outcome in outcomes]
             wrong = [(outcome, seen) for outcome, seen in judged if not seen.holds]
             if not wrong and not observed.behind:
                 break
-            if not limit.left:
+            if before is None or not observed.is_like(before):
+                before, quiet = observed, TimeLimit(self._quiet_s)
+            if not limit.left or (not observed.behind and not quiet.left):
                 break
             await asyncio.sleep(_LOOK_AGAIN_S)
         self._checked += len(judged) - len(wrong)

@@ -21,6 +21,7 @@ from planning_poker_simulator.scenarios.values import Values
 from planning_poker_simulator.scenarios.vocabulary import (
     ACTIONS,
     ANSWERS,
+    DIRECTIONS,
     MODIFIERS,
     OUTCOMES,
     Shape,
@@ -30,8 +31,9 @@ from planning_poker_simulator.scenarios.vocabulary import (
 MOST_STEPS: Final = 10_000
 MOST_TIMES: Final = 1_000
 _DEEPEST: Final = 5
+_BARE: Final = frozenset(name for name, word in OUTCOMES.items() if word.shape is Shape.NOTHING)
+"""Outcomes that are a single word."""
 _PEOPLE: Final = (Shape.PLAYER_TEXTS, Shape.PLAYER_EVENTS)
-_BY_NAME: Final = (Shape.TEXTS_BY_NAME, Shape.COUNTS)
 
 
 class Steps:
@@ -75,7 +77,7 @@ class Steps:
             nothing = yaml.ScalarNode("", "", node.start_mark, node.end_mark)
             node = yaml.MappingNode("", [(key, nothing)], node.start_mark, node.end_mark)
         fields = Fields(node, where, self._problems)
-        if "repeat" in fields.keys() or "for_each" in fields.keys():
+        if {"repeat", "for_each"} & set(fields.left()):
             return self._written_out(fields, words, values, depth)
         self._left -= 1
         verb = self._verb(fields, ACTIONS, (*ACTIONS, "repeat", "for_each"), "an action")
@@ -143,9 +145,8 @@ class Steps:
         return tuple(read)
 
     def _outcome(self, node: yaml.Node, where: str, values: Values) -> Step | None:
-        if isinstance(node, yaml.ScalarNode) and node.value in OUTCOMES:
-            if OUTCOMES[node.value].shape is Shape.NOTHING:
-                return Step(node.value, line_of(node))
+        if isinstance(node, yaml.ScalarNode) and node.value in _BARE:
+            return Step(node.value, line_of(node))
         fields = Fields(node, where, self._problems)
         verb = self._verb(fields, OUTCOMES, tuple(OUTCOMES), "an outcome")
         if verb is None:
@@ -165,7 +166,7 @@ class Steps:
         self, fields: Fields, known: Mapping[str, Word], all_known: tuple[str, ...], what: str
     ) -> str | None:
         """The one key that says what it is."""
-        keys = [key for key in fields.keys() if key in known]
+        keys = [key for key in fields.left() if key in known]
         optional = {option for key in keys for option in known[key].options}
         found = [key for key in keys if key not in optional] or keys
         if len(found) == 1:
@@ -174,11 +175,12 @@ class Steps:
             said = " and ".join(f"“{key}”" for key in found)
             self._problems.add(fields.node, f"{fields.where} is {what} and says both {said}")
             return None
-        for key in fields.keys():
+        for key in fields.left():
             if key not in MODIFIERS:
                 where = fields.line(key)
-                self._problems.add(where, f"{fields.where}: there is no {what[3:]} “{key}”"
-                                   f"{hint(key, all_known)}")
+                self._problems.add(
+                    where, f"{fields.where}: there is no {what[3:]} “{key}”{hint(key, all_known)}"
+                )
                 return None
         if isinstance(fields.node, yaml.MappingNode):
             self._problems.add(fields.node, f"{fields.where} does not say what {what} it is")
@@ -223,9 +225,7 @@ class Steps:
             case _:
                 return {}
 
-    def _pairs(
-        self, word: Word, node: yaml.Node, where: str, values: Values
-    ) -> dict[str, Any]:
+    def _pairs(self, word: Word, node: yaml.Node, where: str, values: Values) -> dict[str, Any]:
         """Names with what belongs to them."""
         if not isinstance(node, yaml.MappingNode):
             what = "names with what belongs to each, as in {Ada: …}"
@@ -248,9 +248,7 @@ class Steps:
             return values.choice(key, f"what {where} names", word.choices)
         return values.text(key, where)
 
-    def _values(
-        self, word: Word, node: yaml.Node, where: str, values: Values
-    ) -> tuple[str, ...]:
+    def _values(self, word: Word, node: yaml.Node, where: str, values: Values) -> tuple[str, ...]:
         if word.shape is Shape.COUNTS:
             return (str(values.count(node, where)),)
         if word.shape is Shape.PLAYER_EVENTS:
@@ -274,6 +272,8 @@ class Steps:
                     read[name] = values.count(node, where, 1)
                 case Shape.YES_NO:
                     read[name] = values.flag(node, where)
+                case Shape.DIRECTION:
+                    read[name] = values.choice(node, where, DIRECTIONS)
                 case Shape.PLAYERS:
                     none = isinstance(node, yaml.ScalarNode) and node.value == "none"
                     chosen = () if none else self._people.choose(node, where, values).names

@@ -124,7 +124,9 @@ class Table:
 
     # Asking
 
-    async def ask(self, step: Step, seat: Seat, send: Send, *, expect: bool = True) -> Receipt | None:
+    async def ask(
+        self, step: Step, seat: Seat, send: Send, *, expect: bool = True
+    ) -> Receipt | None:
         """Let a player ask for something, and hold the answer against what is expected.
 
         None where it was refused as expected. Raises StepFailed.

@@ -6,7 +6,7 @@ from planning_poker_client import Change
 
 
 def tell(change: Change, names: Mapping[str, str]) -> str:
-    """ "12 vote submitted by Bob". """
+    """As in “12 vote submitted by Bob”."""
     what = change.name.replace("_", " ") or "an event that is not known here"
     who = names.get(change.actor_id, change.actor_id)
     about = _about(change, names)

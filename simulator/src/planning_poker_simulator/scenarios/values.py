@@ -10,6 +10,7 @@ from planning_poker_simulator.scenarios.nodes import Problems, hint, is_nothing,
 
 _UNITS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
 _TIME: Final = re.compile(r"(\d{1,9}(?:\.\d{1,3})?) ?(ms|s|min|m|h|d)")
+_WORD: Final = re.compile(r"\$([a-z]+)")
 LONGEST_MS: Final = 366 * 86_400_000
 """No delay or time of a scenario is longer."""
 MOST: Final = 100_000
@@ -26,9 +27,7 @@ class Values:
 
     def put_in(self, text: str) -> str:
         """The text with what its `$words` stand for."""
-        for name, value in self._words.items():
-            text = text.replace(f"${name}", value)
-        return text
+        return _WORD.sub(lambda found: self._words.get(found[1], found[0]), text)
 
     def text(self, node: yaml.Node, where: str, *, empty: bool = False) -> str:
         """Any scalar, as it is written: 5 and "5" are the same card."""

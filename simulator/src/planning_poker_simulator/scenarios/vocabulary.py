@@ -27,6 +27,7 @@ class Shape(Enum):
     YES_NO = "yes or no"
     EVENT = "event"
     SETTINGS = "settings"
+    DIRECTION = "to_player, to_server or both"
     ACTIONS = "list of actions"
     OUTCOMES = "list of outcomes"
 
@@ -48,6 +49,7 @@ class Word:
 
 
 _OF_ROUND: Final = {"story": Shape.TEXT, "number": Shape.NUMBER}
+DIRECTIONS: Final = ("to_player", "to_server", "both")
 ROLES: Final = ("voter", "observer")
 PHASES: Final = ("lobby", "voting", "revealed", "ended")
 FIGURES: Final = tuple(
@@ -55,11 +57,11 @@ FIGURES: Final = tuple(
     for each in pb.Statistics.DESCRIPTOR.fields
     if each.name not in ("distribution", "modes", "outlier_player_ids")
 )
-EVENTS: Final = tuple(
-    each.name for each in pb.GameEvent.DESCRIPTOR.oneofs_by_name["event"].fields
-)
+EVENTS: Final = tuple(each.name for each in pb.GameEvent.DESCRIPTOR.oneofs_by_name["event"].fields)
 REASONS: Final = tuple(
-    name.removeprefix("REASON_") for name in pb.Reason.keys() if name != "REASON_UNSPECIFIED"
+    name.removeprefix("REASON_")
+    for name in pb.Reason.DESCRIPTOR.values_by_name
+    if name != "REASON_UNSPECIFIED"
 )
 ANSWERS: Final = (
     ACCEPTED,
@@ -139,18 +141,20 @@ ACTIONS: Final[Mapping[str, Word]] = {
         asks=True,
     ),
     "skip_story": Word(
-        Shape.TEXT, "The story is skipped, or with `undo` is not.", {"undo": Shape.YES_NO},
+        Shape.TEXT,
+        "The story is skipped, or with `undo` is not.",
+        {"undo": Shape.YES_NO},
         asks=True,
     ),
     "move_story": Word(
-        Shape.TEXT, "The story goes before another one, or to the end.", {"before": Shape.TEXT},
+        Shape.TEXT,
+        "The story goes before another one, or to the end.",
+        {"before": Shape.TEXT},
         asks=True,
     ),
     "remove_story": Word(Shape.TEXT, "The story leaves the backlog.", asks=True),
     # The game
-    "change_game": Word(
-        Shape.SETTINGS, "These settings are changed; the others stay.", asks=True
-    ),
+    "change_game": Word(Shape.SETTINGS, "These settings are changed; the others stay.", asks=True),
     "end": Word(_N, "The game is over.", asks=True),
     # Their programs
     "disconnect": Word(_P, "They close their program; the seats stay theirs."),
@@ -166,7 +170,7 @@ ACTIONS: Final[Mapping[str, Word]] = {
     "hold": Word(
         _P,
         "Nothing gets through and neither side is told: to the players, to the server, or both.",
-        {"direction": Shape.TEXT},
+        {"direction": Shape.DIRECTION},
     ),
     "slow": Word(
         _P,
@@ -186,9 +190,7 @@ ACTIONS: Final[Mapping[str, Word]] = {
     ),
     "finish": Word(_N, "Wait for the answers to all that was begun in the background."),
     "check": Word(Shape.OUTCOMES, "This must be so by now, or within the time limit."),
-    "parallel": Word(
-        Shape.ACTIONS, "These begin at the same time, in the order of their `after`."
-    ),
+    "parallel": Word(Shape.ACTIONS, "These begin at the same time, in the order of their `after`."),
 }
 """`repeat` and `for_each` are written out when a file is read, so they are not among these."""
 
@@ -242,27 +244,22 @@ OUTCOMES: Final[Mapping[str, Word]] = {
     "present": Word(_P, "Exactly these are shown as connected."),
     "absent": Word(_P, "These are shown as not connected."),
     # What happened
-    "events": Word(Shape.COUNTS, "How many events of each of these kinds there are.",
-                   choices=EVENTS),
-    "answers": Word(
-        Shape.COUNTS, "How often each of these was answered so far.", choices=ANSWERS
+    "events": Word(
+        Shape.COUNTS, "How many events of each of these kinds there are.", choices=EVENTS
     ),
+    "answers": Word(Shape.COUNTS, "How often each of these was answered so far.", choices=ANSWERS),
     # What each has seen
-    "saw": Word(
-        Shape.PLAYER_EVENTS, "Their programs were told of these events.", choices=EVENTS
-    ),
+    "saw": Word(Shape.PLAYER_EVENTS, "Their programs were told of these events.", choices=EVENTS),
     "did_not_see": Word(
         Shape.PLAYER_EVENTS, "Their programs were told of none of these events.", choices=EVENTS
     ),
     "shows": Word(Shape.PLAYER_TEXTS, "The phase that their programs show.", choices=PHASES),
-    "own_card": Word(
-        Shape.PLAYER_TEXTS, "The card that they see as theirs, or `none`."
-    ),
+    "own_card": Word(Shape.PLAYER_TEXTS, "The card that they see as theirs, or `none`."),
     "resynced": Word(_P, "Their programs got a snapshot instead of events."),
     "not_resynced": Word(_P, "Their programs got every event, and no snapshot instead."),
     "let_go": Word(
-        Shape.PLAYER_TEXTS, "Why their programs follow the game no longer, such as REMOVED; or "
-        "`no`."
+        Shape.PLAYER_TEXTS,
+        "Why their programs follow the game no longer, such as REMOVED; or `no`.",
     ),
     "delivery": Word(
         Shape.EVENT,
