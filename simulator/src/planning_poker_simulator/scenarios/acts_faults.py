@@ -20,7 +20,7 @@ async def disconnect(table: Table, step: Step) -> None:
         before, windows = table.server_streams(), len(seat.programs)
         while seat.programs:
             await seat.close_window()
-        if seat.line.works and table.server_runs:
+        if seat.line.works and table.server_runs and table.house.server is not None:
             left = before - windows
             await table.until(lambda left=left: table.server_streams() <= left, "not noticed")  # type: ignore[misc]
 

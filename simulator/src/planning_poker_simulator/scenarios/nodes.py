@@ -6,6 +6,8 @@ from typing import Final, NamedTuple
 
 import yaml
 
+_DEEPEST: Final = 50
+"""Lists and keys inside each other."""
 _PROBLEMS: Final = 100
 """More of them are not told."""
 
@@ -47,8 +49,7 @@ class BadYaml(Exception):
 def compose(text: str) -> yaml.Node:
     """The file's one document. Raises BadYaml."""
     try:
-        if any(isinstance(each, yaml.AliasEvent) for each in yaml.parse(text, yaml.SafeLoader)):
-            raise BadYaml(Problem(1, "aliases (*name) are not for scenarios: repeat the text"))
+        _check_events(text)
         node = yaml.compose(text, yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -56,11 +57,22 @@ def compose(text: str) -> yaml.Node:
         raise BadYaml(Problem(mark.line + 1 if mark else 1, f"this is not YAML: {what}")) from None
     except yaml.YAMLError as error:
         raise BadYaml(Problem(1, f"this is not YAML: {' '.join(str(error).split())}")) from None
-    except RecursionError:
-        raise BadYaml(Problem(1, "this is nested too deeply")) from None
     if node is None:
         raise BadYaml(Problem(1, "the file is empty"))
     return node
+
+
+def _check_events(text: str) -> None:
+    """Raise BadYaml for what would make much of little: aliases, and depths without end."""
+    depth = 0
+    for each in yaml.parse(text, yaml.SafeLoader):
+        if isinstance(each, yaml.AliasEvent):
+            line = each.start_mark.line + 1
+            raise BadYaml(Problem(line, "aliases (*name) are not for scenarios: repeat the text"))
+        depth += isinstance(each, yaml.CollectionStartEvent)
+        depth -= isinstance(each, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise BadYaml(Problem(each.start_mark.line + 1, "this is nested too deeply"))
 
 
 def line_of(node: yaml.Node) -> int:

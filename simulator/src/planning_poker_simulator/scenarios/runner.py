@@ -9,7 +9,7 @@ from typing import Final, Protocol
 from planning_poker_client import PokerError
 from planning_poker_simulator.scenarios import acts_faults, acts_game, acts_people
 from planning_poker_simulator.scenarios.house import House, TimeLimit, open_house
-from planning_poker_simulator.scenarios.judging import Seen, judge
+from planning_poker_simulator.scenarios.judging import Seen, judge, same_everywhere
 from planning_poker_simulator.scenarios.model import Scenario, Step
 from planning_poker_simulator.scenarios.observing import Observed, observe
 from planning_poker_simulator.scenarios.promises import promises
@@ -173,12 +173,15 @@ class _Run:
                 break
             if before is None or not observed.is_like(before):
                 before, quiet = observed, TimeLimit(self._quiet_s)
-            if not limit.left or (not observed.behind and not quiet.left):
+            if not limit.left or not quiet.left:
                 break
             await asyncio.sleep(_LOOK_AGAIN_S)
         self._checked += len(judged) - len(wrong)
         for outcome, seen in wrong:
             self._fail(outcome.line, _outcome_text(outcome), seen.expected, f"it is {seen.actual}")
+        if observed.behind and outcomes:
+            seen = same_everywhere(observed)
+            self._fail(outcomes[0].line, "before this", seen.expected, seen.actual)
 
     async def _keep_promises(self, table: Table) -> None:
         observed = await _guarded_look(table)
