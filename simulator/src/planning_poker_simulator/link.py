@@ -23,13 +23,14 @@ class Link(Faulty):
         faults: Mapping[Direction, Faults],
         random: Random,
         on_loop: OnLoop,
+        heard: Callable[[bytes], None] | None = None,
     ) -> None:
         self._sides = client, server
         self._on_loop = on_loop
         self._cut: asyncio.Future[Cut] = asyncio.get_running_loop().create_future()
         self._pipes: Mapping[Direction, Pipe] = {
             "to_server": Pipe(client.reader, server.writer, faults["to_server"], random),
-            "to_client": Pipe(server.reader, client.writer, faults["to_client"], random),
+            "to_client": Pipe(server.reader, client.writer, faults["to_client"], random, heard),
         }
 
     @property

@@ -25,13 +25,16 @@ class Pipe:
         writer: asyncio.StreamWriter,
         faults: Faults,
         random: Random,
+        heard: Callable[[bytes], None] | None = None,
     ) -> None:
+        """`heard` is told of all that is read, when it is read."""
         self.faults = faults
         self.passed = 0
         """Bytes written so far."""
         self._reader = reader
         self._writer = writer
         self._random = random
+        self._heard = heard
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[tuple[float, float, bytes]] = deque()
         self._waiting_bytes = 0
@@ -72,6 +75,8 @@ class Pipe:
                 data = await self._reader.read(CHUNK)
                 if not data:
                     return
+                if self._heard is not None:
+                    self._heard(data)
                 self._waiting.append((self._loop.time(), self._random.random(), data))
                 self._waiting_bytes += len(data)
                 self._changed.set()

@@ -22,13 +22,23 @@ class FaultProxy(Faulty):
     For `async with`, on one event loop; its methods may be called from any thread.
     """
 
-    def __init__(self, target: str, *, random: Random | None = None) -> None:
-        """`target` is HOST:PORT; `random` draws the jitter, by default the same each time."""
+    def __init__(
+        self,
+        target: str,
+        *,
+        random: Random | None = None,
+        heard: Callable[[bytes], None] | None = None,
+    ) -> None:
+        """`target` is HOST:PORT; `random` draws the jitter, by default the same each time.
+
+        `heard` is told of all bytes that come from the server, on the proxy's loop.
+        """
         self.target = target
         """Where new connections lead; may be changed."""
         self.address = ""
         """Where clients connect: "127.0.0.1:40123"."""
         self._random = random or Random(0)  # noqa: S311, it hides nothing
+        self._heard = heard
         self._faults: dict[Direction, Faults] = dict.fromkeys(BOTH, Faults())
         self._is_down = False
         self._links: dict[Link, None] = {}
@@ -114,7 +124,7 @@ class FaultProxy(Faulty):
         except OSError:
             reset(client.writer)
             return
-        link = Link(client, server, self._faults, self._random, self._on_loop)
+        link = Link(client, server, self._faults, self._random, self._on_loop, self._heard)
         self._links[link] = None
         if self._is_down:  # since it was accepted
             link.cut()
