@@ -197,7 +197,7 @@ def _tear(content: bytearray, write: Write, random: Random) -> None:
     end = write.offset + len(write.data)
     grown = end - len(content)
     if grown > 0 and random.random() < 0.5:
-        content.extend(random.choice([bytes, random.randbytes])(grown))
+        content.extend(bytes(grown) if random.random() < 0.5 else random.randbytes(grown))
     for begin, piece_end in _sectors(write.offset, end):
         if random.random() < 0.5:
             piece = write.data[begin - write.offset : piece_end - write.offset]

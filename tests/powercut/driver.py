@@ -17,9 +17,7 @@ Row = tuple[Any, ...]
 
 
 @contextmanager
-def connections_through(
-    vfs: str, rewritten: Mapping[str, str], first: str = ""
-) -> Iterator[None]:
+def connections_through(vfs: str, rewritten: Mapping[str, str], first: str = "") -> Iterator[None]:
     """Let all engines connect through this VFS, beginning with a statement.
 
     `rewritten` are statements that are run as others.

@@ -1,5 +1,6 @@
 """What a log has promised, held against what it says after a cut."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -107,8 +108,8 @@ class Ledger:
         self._epoch = log.epoch
         timers = await log.due(FOREVER_MS, _ALL)
         listed = {row.game_id: row for row in await log.games(limit=_ALL)}
-        for game_id, kept in self.games.items():
-            found = await read(log, game_id)
+        stored = await asyncio.gather(*(read(log, game_id) for game_id in self.games))
+        for (game_id, kept), found in zip(self.games.items(), stored, strict=True):
             self._resolve(kept, found)
             _hold(found == kept.records, f"{game_id} is not what was appended")
             _hold(
@@ -156,5 +157,3 @@ def _row(kept: Kept) -> GameRow | None:
 def _hold(holds: bool, otherwise: str) -> None:
     if not holds:
         raise BrokenPromise(otherwise)
-
-

@@ -1,13 +1,11 @@
 """A log that is used at random and loses its power again and again."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping
-from pathlib import Path
+from collections.abc import Awaitable
 from random import Random
 from typing import Any, Final
 
 from planning_poker_server.domain.types import Timer
-from planning_poker_server.eventlog.open import open_log
 from planning_poker_server.eventlog.port import (
     EventLog,
     LogUnavailable,
@@ -15,54 +13,40 @@ from planning_poker_server.eventlog.port import (
     Record,
     Summary,
 )
-from planning_poker_server.settings import DatabaseSettings
-from tests.powercut.disk import Disk
-from tests.powercut.driver import connections_through
 from tests.powercut.ledger import BrokenPromise, Kept, Ledger, Outcome
-from tests.powercut.vfs import DiskVfs
+from tests.powercut.machine import Machine
 
 _MOST_TURNS: Final = 40
 _MOST_AT_ONCE: Final = 12
 _MOST_RECORDS: Final = 4
-_OPERATIONS: Final = (12, 60, 400)
+_OPERATIONS: Final = (3, 12, 60, 400)
 """How long it may go on before the power fails; one is drawn each time."""
 _OPENING: Final = 45
 """Operations that a first opening takes, about."""
-_CHECKPOINT_PAGES: Final = (8, 40, 1_000)
-"""After how many pages SQLite makes a checkpoint by itself; the last is its own default."""
 
 
 class Life:
-    """One log in `folder`, all of it drawn from one seed."""
+    """A log that is used at random, all of it drawn from one seed."""
 
-    def __init__(self, folder: Path, seed: int, rewritten: Mapping[str, str]) -> None:
-        self.disk = Disk(Random(f"disk {seed}"))
+    def __init__(self, machine: Machine, seed: object) -> None:
+        self.disk = machine.disk
         self.ledger = Ledger()
         self.kills = 0
         """Ends of the program alone, without a cut."""
         self.in_opening = 0
         """Ends while the log was being opened."""
-        self._random = Random(f"life {seed}")
-        self._vfs = f"powercut-{seed}"
-        self._rewritten = rewritten
-        url = f"sqlite:///{folder / f'log-{seed}.db'}"
-        self._settings = DatabaseSettings(url, busy_timeout_ms=5_000, max_batch=8, max_waiting=100)
+        self._machine = machine
+        self._random = Random(f"life {seed}")  # noqa: S311
         self._made = 0
 
     async def live(self, cuts: int) -> None:
-        """Go on until the power was cut so often, and hold the log to its word after each cut."""
-        pages = self._random.choice(_CHECKPOINT_PAGES)
-        vfs = DiskVfs(self.disk, self._vfs)
-        try:
-            with connections_through(
-                self._vfs, self._rewritten, f"PRAGMA wal_autocheckpoint = {pages}"
-            ):
-                while self.disk.cuts < cuts:
-                    await self._until_it_ends()
-                    self._come_back()
-                await self._check_at_last()
-        finally:
-            vfs.unregister()
+        """Go on until the power was cut so often, and hold the log to its word each time."""
+        while self.disk.cuts < cuts:
+            await self._until_it_ends()
+            self._come_back()
+        log = await self._machine.open()
+        await self.ledger.check(log, self.disk)
+        await log.close()
 
     async def _until_it_ends(self) -> None:
         if self._random.random() < 0.4:
@@ -75,6 +59,8 @@ class Life:
             self.disk.fail_at(self._random.randint(1, self._random.choice(_OPERATIONS)))
             for _ in range(self._random.randint(1, _MOST_TURNS)):
                 await self._turn(log)
+                if self._random.random() < 0.1:
+                    self.disk.cut()
                 if self.disk.is_off:
                     break
         except LogUnavailable as error:
@@ -85,7 +71,7 @@ class Life:
     async def _opened(self) -> EventLog | None:
         """The log, unless the power failed meanwhile."""
         try:
-            return await open_log(self._settings)
+            return await self._machine.open()
         except LogUnavailable as error:
             self._must_be_off(error)
         self.in_opening += 1
@@ -102,11 +88,6 @@ class Life:
             self.disk.restart()
         else:
             self.disk.power_on()
-
-    async def _check_at_last(self) -> None:
-        log = await open_log(self._settings)
-        await self.ledger.check(log, self.disk)
-        await log.close()
 
     async def _turn(self, log: EventLog) -> None:
         """Ask for some things at once."""
@@ -141,7 +122,9 @@ class Life:
         ]
         timers = [
             Timer(kind, f"r{first}", records[-1].version, self._random.randint(1, 9_999))
-            for kind in self._random.sample(["deadline", "settle", "leave"], self._random.randint(0, 3))
+            for kind in self._random.sample(
+                ["deadline", "settle", "leave"], self._random.randint(0, 3)
+            )
         ]
         head = kept.head
         if kept.summary and self._random.random() < 0.05:

@@ -1,4 +1,4 @@
-"""SQLite's files on a Disk. Locks and the shared memory of the write-ahead log stay the system's."""
+"""SQLite's files on a Disk; locks and the shared memory of readers stay the system's."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -117,17 +117,15 @@ class DiskVfs(apsw.VFS):
         creating = bool(flags[0] & apsw.SQLITE_OPEN_CREATE)
         return _Plain(self._disk, file, folder_too=creating)
 
-    def xAccess(self, pathname: str, flags: int) -> bool:
+    def xAccess(self, pathname: str, _flags: int) -> bool:
         with _power():
-            found = self._disk.find(pathname)
-        # An empty database is none to SQLite: it asks only about other files.
-        return found is not None
+            return self._disk.find(pathname) is not None
 
     def xDelete(self, filename: str, syncdir: bool) -> None:
         with _power():
             if self._disk.find(filename) is None:
                 error = apsw.IOError("there is no such file")
-                error.extendedresult = apsw.SQLITE_IOERR_DELETE_NOENT
+                setattr(error, "extendedresult", apsw.SQLITE_IOERR_DELETE_NOENT)  # noqa: B010  # unknown to its types
                 raise error
             self._disk.delete(filename)
             if syncdir:
