@@ -58,6 +58,11 @@ test-long: $(READY) ## Run what takes minutes, with its figures: idle streams, a
 	@TRAFFIC_SECONDS=$${TRAFFIC_SECONDS:-300} $(BIN)/python -m pytest -n 2 --dist loadfile -rP --show-capture=stdout \
 	  -m "long or traffic" $(ARGS)
 
+.PHONY: powercut
+powercut: $(READY) ## Cut the log's power POWERCUTS (3000) times, in about two minutes; SEED=17 repeats one life
+	@POWERCUTS=$${POWERCUTS:-3000} $(if $(SEED),POWERCUT_SEED=$(SEED)) $(BIN)/python -m pytest -n 2 -rP --show-capture=stdout \
+	  tests/powercut/test_power_cuts.py -k "promised or found_out" $(ARGS)
+
 .PHONY: check
 check: lint types layers check-generated buf-lint ## Check all that needs no running: style, types, layers, contract
 	@echo "All checks passed."

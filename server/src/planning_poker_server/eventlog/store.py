@@ -71,6 +71,9 @@ class SqlStore:
             if epoch is None:
                 epoch = secrets.token_hex(8)
                 connection.exec_driver_sql(self._write.found, (epoch, 0))
+            # Of a server that was killed there may be commits that never reached the
+            # disk. They are read from now on, so that no power cut may take them back.
+            connection.exec_driver_sql(self._write.settle)
             connection.commit()
             # A purge may have been killed before its last step.
             with contextlib.suppress(LogUnavailable):
@@ -133,8 +136,19 @@ class SqlStore:
             raise LogUnavailable("The log may not have been written", definite=False) from error
         self.doubtful = frozenset()
         if any(gone):
-            empty_wal(connection)
+            self._empty_wal(connection)
         return gone
+
+    def _empty_wal(self, connection: Connection) -> None:
+        """Leave nothing in the write-ahead log, nor let a power cut bring it back."""
+        empty_wal(connection)
+        try:
+            # SQLite does not wait for the disk when it truncates; a commit does.
+            connection.exec_driver_sql(self._write.settle)
+            connection.commit()
+        except Exception as error:
+            self._drop()
+            raise LogUnavailable("The log may not have been written", definite=False) from error
 
     def _purge(self, connection: Connection, purge: Purge) -> bool:
         game_id = purge.game_id
