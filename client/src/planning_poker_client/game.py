@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 import planningpoker.v1 as pb
 from planning_poker_client.changes import Item, Receipt
@@ -41,7 +41,7 @@ class Game(GameCommands):
         self._exchange = exchange
         self._inbox = inbox
         self._gone: PokerError | None = None
-        self._watchers: WeakSet[Changes] = WeakSet()
+        self._watchers: WeakKeyDictionary[Changes, None] = WeakKeyDictionary()
         exchange.follow(self)
 
     def __repr__(self) -> str:
@@ -129,7 +129,7 @@ class Game(GameCommands):
             changes.end(_raised(problem))
         elif self._inbox.view.phase == pb.GAME_PHASE_ENDED:
             changes.end()
-        self._watchers.add(changes)
+        self._watchers[changes] = None
         return changes
 
     def told(self, items: Sequence[Item]) -> None:
