@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import count
 
-from planning_poker_server.clock import SteadyClock
+from planning_poker_server.clock import Clock, SteadyClock
 
 
 class _Alarm:
@@ -40,15 +40,15 @@ class _Alarm:
 
 
 class AdvancingClock:
-    """The time of the machine, and as much more as it was advanced by.
+    """The time of the machine, or of another clock, and as much more as it was advanced by.
 
     Advancing is one jump, as after a laptop's lid was opened: everything that
     falls due by it happens then, in the order in which it was due, and what
     follows from that counts from the new time.
     """
 
-    def __init__(self) -> None:
-        self._steady = SteadyClock()
+    def __init__(self, below: Clock | None = None) -> None:
+        self._below = below or SteadyClock()
         self._advanced_ms = 0
         self._alarms: dict[_Alarm, int] = {}
         self._serial: Iterator[int] = count()
@@ -56,7 +56,7 @@ class AdvancingClock:
 
     def now_ms(self) -> int:
         """Milliseconds since the epoch."""
-        return self._steady.now_ms() + self._advanced_ms
+        return self._below.now_ms() + self._advanced_ms
 
     def call_at(self, due_ms: int, callback: Callable[[], None]) -> _Alarm:
         """Call on the running loop once it is `due_ms`, by passing or by advancing."""
