@@ -337,7 +337,7 @@ class Connection:
         self._requests.pop(request.correlation_id)
         if request.resumes:
             return self._games.resume(request.game, now, "the server refused it")
-        error = refusal_of(request.correlation_id, refusal)
+        error = refusal_of(request.correlation_id, refusal, in_doubt=request.in_doubt)
         undone = self._games.failed(request, error)
         self._games.refused(request, now)
         self._games.tidy(request.attached)

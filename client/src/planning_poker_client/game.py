@@ -87,7 +87,8 @@ class Game(GameCommands):
     @property
     def presence(self) -> frozenset[str]:
         """Ids of the players who are connected."""
-        return frozenset(self._inbox.present)
+        # Nobody says of who left or was removed that they are gone.
+        return frozenset(self._inbox.present & self._inbox.view.players.keys())
 
     # What happens
 

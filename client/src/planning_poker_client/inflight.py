@@ -27,6 +27,8 @@ class Request:
     sent: bool = False
     """On the stream that is open now."""
     ever_sent: bool = False
+    in_doubt: bool = False
+    """An earlier attempt may have had its effect: its stream was lost before the answer came."""
     keep_until: float = 0.0
     """A vote that outlasts the lack of a connection until then; 0: it does not."""
     kept: bool = False
@@ -119,6 +121,7 @@ class InFlight:
         self._unanswered.clear()
         self._attaching.clear()
         for request in self._requests.values():
+            request.in_doubt |= request.sent and request.is_command
             request.sent = False
         self._waiting = dict(self._requests)
 

@@ -124,8 +124,8 @@ class Shown:
     presence: frozenset[str]
     stale: bool
     pending: int
-    holding: frozenset[str] = frozenset()
-    """The seats that are connected in truth."""
+    table: int
+    """Which of the games it is."""
     served: GameView | None = None
     """The view of the server."""
 
@@ -149,13 +149,15 @@ class History:
     taken: list[str] = field(default_factory=list)
     """Correlation ids of the commands that took seats."""
     told: list[Told] = field(default_factory=list)
+    expected: list[tuple[str, int]] = field(default_factory=list)
+    """Programs, and the tables where each must be in the end."""
     shown: list[Shown] = field(default_factory=list)
     """At the end, when everything had the time to settle."""
     gauges: dict[str, Gauge] = field(default_factory=dict)
     sometimes: Counter[str] = field(default_factory=Counter)
     """How often each path was taken that some run must take."""
-    trace: list[tuple[float, str, str]] = field(default_factory=list)
-    """When, who and what, for people."""
+    trace: list[tuple[float, str, str | bytes | pb.ClientEnvelope]] = field(default_factory=list)
+    """When, who and what; what went over the wire as it is."""
     incidents: list[str] = field(default_factory=list)
     """What no run may ever have: bugs that were caught and logged."""
     restarts_ms: list[int] = field(default_factory=list)

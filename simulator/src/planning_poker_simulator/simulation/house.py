@@ -85,8 +85,10 @@ class House:
             status = (grpc.StatusCode.CANCELLED, "")
             raise
         finally:
-            self._wires.pop(wire, None)
-            wire.handled(status)
+            # Else this process was killed, and only comes to its end behind the scenes.
+            if wire in self._wires:
+                del self._wires[wire]
+                wire.handled(status)
 
     def crash(self, *, silent: Callable[[], bool]) -> None:
         """The process is killed; `silent`: whether a client is not told that it is gone."""
@@ -123,6 +125,10 @@ class House:
         for wire in [*self._wires]:
             wire.break_server()
         await self.rooms.close(1.0)
+
+    def forget(self) -> None:
+        """What becomes of the connections is of no interest any more."""
+        self._wires.clear()
 
     # How full its queues are
 

@@ -1,13 +1,14 @@
 """Between the programs and the server: connections, and what goes wrong with them."""
 
 import asyncio
-from collections.abc import Callable
 from random import Random
 from typing import Final
 
+import planningpoker.v1 as pb
 from planning_poker_client.line import Dial, Line
 from planning_poker_simulator.simulation.history import History, Stream
 from planning_poker_simulator.simulation.house import House
+from planning_poker_simulator.simulation.plan import Plan
 from planning_poker_simulator.simulation.processes import NOWHERE
 from planning_poker_simulator.simulation.program import Program
 from planning_poker_simulator.simulation.wire import SimulatedLine, Wire
@@ -15,21 +16,20 @@ from planning_poker_simulator.simulation.wire import SimulatedLine, Wire
 SERVER_KEEPALIVE_S: Final = 13.0
 """After this time without a sign of life the server's gRPC gives a connection up."""
 CLIENT_KEEPALIVE_S: Final = 40.0
-_PROMPT_S: Final = 0.35
-"""A connection with delays up to this is no excuse for anything."""
 
 
 class Network:
     """All connections that there are, and new ones."""
 
-    def __init__(
-        self, house: House, delays: tuple[float, ...], chance: Random, history: History
-    ) -> None:
+    def __init__(self, house: House, plan: Plan, chance: Random, history: History) -> None:
         self.wires: dict[Wire, None] = {}
         self.unreachable: dict[str, str] = {}
         """Programs whose new connections fail: "refused", or "silent" where nothing says so."""
         self._house = house
-        self._delays = delays
+        self._delays = plan.delays
+        redelivered_s = plan.settings.stream.redelivery_ms / 1_000
+        # There, until it is acknowledged, and back.
+        self._prompt_s = (redelivered_s - plan.settings.stream.ack_within_ms / 1_000) / 2
         self._chance = chance
         self._history = history
 
@@ -45,18 +45,22 @@ class Network:
         stream = Stream(len(self._history.streams) + 1, program.plan.name)
         self._history.streams.append(stream)
         longest, chance = self._chance.choice(self._delays), self._chance
-        stream.disturbed = longest > _PROMPT_S
+        stream.disturbed = longest >= self._prompt_s
         wire = Wire(
             stream,
             program.process,
             lambda: chance.uniform(0.0, longest),
             self._house.clock.now_ms,
+            self._note,
         )
         self.wires[wire] = None
         how = self.unreachable.get(program.plan.name, "")
         loop = asyncio.get_running_loop()
         loop.call_later(chance.uniform(0, longest), self._arrive, wire, how, context=NOWHERE)
         return SimulatedLine(wire, lambda: _versions(program))
+
+    def _note(self, who: str, message: bytes | pb.ClientEnvelope) -> None:
+        self._history.trace.append((asyncio.get_running_loop().time(), who, message))
 
     def _arrive(self, wire: Wire, how: str) -> None:
         if how == "silent":
@@ -124,5 +128,3 @@ def _versions(program: Program) -> dict[str, int]:
         return {}
     games = client._exchange._connection.games
     return {game_id: inbox.view.version for game_id, inbox in games.items()}
-
-

@@ -72,9 +72,7 @@ def plan_of(seed: int) -> Plan:
     # Most runs have a few kinds of faults only: what needs two of them and
     # the absence of a third is found sooner so. Some have none at all.
     share = chance.choice((0.0, 0.25, 0.5, 1.0))
-    faults = {
-        name: chance.choice((0.03, 0.08, 0.2)) for name in FAULTS if chance.random() < share
-    }
+    faults = {name: chance.choice((0.03, 0.08, 0.2)) for name in FAULTS if chance.random() < share}
     flaky = "disk_flaky" in faults
     return Plan(
         seed=seed,
@@ -133,7 +131,7 @@ def _settings(chance: Random) -> Settings:
         shipped.room,
         tail_events=chance.choice((1_000, 1_000, 20)),
         max_batch=chance.choice((64, 2)),
-        idle_ms=chance.choice((60_000, 3_000)),
+        idle_ms=chance.choice((60_000, 16_000)),
         presence_grace_ms=chance.choice((15_000, 4_000)),
         settle_ms=chance.choice((30_000, 6_000)),
         report_end_ms=max(5_000, ladder_ms(first_ms, redeliveries)),

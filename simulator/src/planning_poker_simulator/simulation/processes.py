@@ -52,9 +52,9 @@ class Process:
         self.name = name
         self.runs = True
         self.killed = False
-        self.held: deque[
-            tuple[asyncio.Handle, Callable[..., object], tuple[Any, ...], Context]
-        ] = deque()
+        self.held: deque[tuple[asyncio.Handle, Callable[..., object], tuple[Any, ...], Context]] = (
+            deque()
+        )
         self._loop = asyncio.get_running_loop()
         self._tasks: dict[asyncio.Task[Any], None] = {}
         self._context = NOWHERE.copy()

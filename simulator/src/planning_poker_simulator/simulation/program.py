@@ -8,6 +8,7 @@ from uuid import UUID
 
 import planningpoker.v1 as pb
 from planning_poker_client import (
+    Available,
     CallOptions,
     ConnectionProblem,
     Game,
@@ -17,6 +18,7 @@ from planning_poker_client import (
     OutcomeUnknown,
     PokerClient,
     PokerError,
+    Resynced,
     RolledBack,
 )
 from planning_poker_client.errors import CommandRefused
@@ -35,6 +37,7 @@ from planning_poker_simulator.simulation.history import (
 from planning_poker_simulator.simulation.plan import ProgramPlan
 from planning_poker_simulator.simulation.processes import Process
 
+_WIDE: Final = 100
 _AT_ONCE: Final = 8
 """Commands of one program that wait for their answers."""
 
@@ -207,6 +210,8 @@ class Program:
         try:
             async for item in game.changes():
                 told.items.append((loop.time(), item))
+                if isinstance(item, Resynced) and self.plan.options.change_buffer < _WIDE:
+                    self._sometimes("sdk: changes collapsed")
                 if isinstance(item, RolledBack):
                     self._sometimes("sdk: rolled back")
                 if self.plan.reads_every_s:
@@ -228,12 +233,13 @@ class Program:
             game = self.games[table]
             if not game.player_id:
                 continue
-            again = self._commands and self._chance.random() < 0.1
-            if again:
+            if self._commands and self._chance.random() < 0.1:
                 asked, home, command = self._commands[self._chance.choice(list(self._commands))]
                 if self.games.get(home) is None or self.games[home].player_id != asked.actor:
                     continue
                 self._sometimes("command: repeated")
+                if asked.given > len(asked.outcomes) + self._waiting:
+                    self._sometimes("command: repeated after its process died")
                 loop.create_task(self._give(self.games[home], asked, command))
             else:
                 loop.create_task(self._ask(game, table))
@@ -257,10 +263,15 @@ class Program:
         own.CopyFrom(command)
         asked.given += 1
         self._waiting += 1
+        away = asked.name == "submit_vote" and not self._is_served
         self._say(self.plan.name, f"asks for {asked.name} as {asked.correlation_id[:8]}")
         outcome = await self._outcome(game, own, asked)
         self._waiting -= 1
         asked.outcomes.append(outcome)
+        if away and isinstance(outcome, Accepted) and self.plan.options.offline_votes_for:
+            self._sometimes("sdk: offline vote sent")
+        if isinstance(outcome, NeverSent):
+            self._sometimes("command: never sent")
         self._say(self.plan.name, f"{asked.correlation_id[:8]}: {outcome}")
 
     async def _outcome(self, game: Game, command: pb.Command, asked: Asked) -> Outcome:
@@ -276,6 +287,11 @@ class Program:
         except PokerError as error:
             return NeverSent(str(error)) if error.definite else Unknown(str(error))
         return Accepted(receipt.version, receipt.duplicate)
+
+    @property
+    def _is_served(self) -> bool:
+        client = self.client
+        return client is not None and isinstance(client.service, Available)
 
     def _text(self) -> str:
         """Like no other text of this run."""

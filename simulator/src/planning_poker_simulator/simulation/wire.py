@@ -30,6 +30,7 @@ class Wire:
         client: Process,
         delay: Callable[[], float],
         clock_ms: Callable[[], int],
+        note: Callable[[str, bytes | pb.ClientEnvelope], None],
         capacity: int = _CAPACITY,
     ) -> None:
         self.stream = stream
@@ -41,12 +42,17 @@ class Wire:
         self.client_gone = False
         self.server_gone = False
         self.clock_ms = clock_ms
+        self._note = note
         self._loop = asyncio.get_running_loop()
 
     @property
     def is_open(self) -> bool:
         """Whether both ends take the other for there."""
         return not (self.client_gone or self.server_gone)
+
+    def note(self, message: bytes | pb.ClientEnvelope) -> None:
+        """It goes over this wire."""
+        self._note(f"{self.stream.client} #{self.stream.number}", message)
 
     # What happens to it
 
@@ -114,6 +120,7 @@ class SimulatedLine:
         if self._wire.client_gone:
             raise _error(*self._wire.status)
         self._wire.stream.said.append(Said(self._loop.time(), envelope, self._versions()))
+        self._wire.note(envelope)
         await self._wire.to_server.put(envelope.SerializeToString())
 
     async def done_writing(self) -> None:
@@ -147,6 +154,7 @@ class SimulatedContext:
         wire = self._wire
         written = Written(self._loop.time(), wire.clock_ms(), frame)
         wire.stream.written.append(written)
+        wire.note(frame)
         await wire.to_client.put(frame)
 
     async def abort(self, code: grpc.StatusCode, details: str, *_metadata: Any) -> NoReturn:

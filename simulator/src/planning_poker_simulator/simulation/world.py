@@ -36,7 +36,7 @@ class World:
         chance = Random(f"world {plan.seed}")  # noqa: S311
         self.house = House(plan.settings, chance, history)
         self.house.disk = Disk(chance, history, self._sometimes, self.house.clock.now_ms)
-        self.network = Network(self.house, plan.delays, chance, history)
+        self.network = Network(self.house, plan, chance, history)
         tables = self.tables = Tables(plan.games, chance)
         self.programs = [
             Program(
@@ -94,7 +94,10 @@ class World:
     async def _look(self) -> None:
         """How everything stands with everyone."""
         for program in self.programs:
-            for game in program.games.values():
+            if program.plan.kind != "second":  # whose seat may be no more
+                tables = range(self.plan.games)
+                self.history.expected += [(program.plan.name, table) for table in tables]
+            for table, game in program.games.items():
                 room = await self.house.rooms.room(game.game_id)
                 served = getattr(getattr(room, "state", None), "view", None)
                 client = program.client
@@ -109,12 +112,14 @@ class World:
                         game.presence,
                         stale=game.stale or not there,
                         pending=len(game.pending) + program._waiting,
+                        table=table,
                         served=served,
                     )
                 )
 
     async def _bury(self) -> None:
         """Let every task come to an end, so that nothing is left behind."""
+        self.house.forget()
         for wire in [*self.network.wires]:
             wire.client_gone = wire.server_gone = True
             wire.to_client.cut()
