@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from contextvars import copy_context
 from itertools import count
 
 from planning_poker_server.clock import Clock, SteadyClock
@@ -17,6 +18,8 @@ class _Alarm:
         self.loop = asyncio.get_running_loop()
         self._clock = clock
         self._callback = callback
+        # Whoever puts the clock forward does not lend it theirs.
+        self._context = copy_context()
         self._handle: asyncio.Handle | None = None
 
     def schedule(self, delay_ms: int) -> None:
@@ -24,10 +27,12 @@ class _Alarm:
         if self._handle is not None:
             self._handle.cancel()
         if delay_ms > 0:
-            self._handle = self.loop.call_later(delay_ms / 1_000, self._ring)
+            self._handle = self.loop.call_later(
+                delay_ms / 1_000, self._ring, context=self._context
+            )
         else:
             # First come, first served, which call_later does not promise.
-            self._handle = self.loop.call_soon(self._ring)
+            self._handle = self.loop.call_soon(self._ring, context=self._context)
 
     def _ring(self) -> None:
         self._clock.forget(self)

@@ -302,7 +302,8 @@ def protocol(evidence: Evidence) -> Iterator[str]:
     for message in evidence.of_kind("goodbye", "command_result"):
         if message.kind == "goodbye":
             goodbye = message.envelope.goodbye
-            if goodbye.reason != pb.GOODBYE_REASON_DRAINING:
+            late = goodbye.refusal.reason == pb.REASON_HELLO_TIMEOUT and message.stream.disturbed
+            if goodbye.reason != pb.GOODBYE_REASON_DRAINING and not late:
                 yield f"{_who(message)} was told goodbye: {goodbye.message}"
         elif message.envelope.command_result.refusal.reason in _BUGS:
             refusal = message.envelope.command_result.refusal

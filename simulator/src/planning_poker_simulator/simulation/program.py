@@ -172,6 +172,8 @@ class Program:
         for seat in await self.store.load():
             if seat.is_in(code) and seat.player_id:
                 found = await client.rejoin(code)
+                for other in found[1:]:
+                    await other.detach()
                 if found:
                     return self._note(table, found[0])
         request_id = self._new_id()
