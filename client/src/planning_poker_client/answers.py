@@ -21,9 +21,7 @@ def receipt_of(correlation_id: str, result: pb.CommandResult, command: str = "")
     )
 
 
-def refusal_of(
-    correlation_id: str, refusal: pb.Refusal, *, in_doubt: bool = False
-) -> PokerError:
+def refusal_of(correlation_id: str, refusal: pb.Refusal, *, in_doubt: bool = False) -> PokerError:
     """The error that the refusal of the command of this id stands for.
 
     `in_doubt`: whether an earlier attempt may have had its effect.

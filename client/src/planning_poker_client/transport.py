@@ -187,10 +187,7 @@ class Transport:
         without end; what has become due since is, or it would be forgotten.
         """
         self._cancel_timer()
-        times = [self._connection.timer()]
-        wake = self._connection.wake()
-        if wake is not None and wake > looked:
-            times.append(wake)
+        times = self._connection.timer(), self._connection.wake(looked)
         due = min((time for time in times if time is not None), default=None)
         if due is not None:
             self._timer = asyncio.get_running_loop().call_at(due, self._on_timer)

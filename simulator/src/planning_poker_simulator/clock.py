@@ -27,9 +27,7 @@ class _Alarm:
         if self._handle is not None:
             self._handle.cancel()
         if delay_ms > 0:
-            self._handle = self.loop.call_later(
-                delay_ms / 1_000, self._ring, context=self._context
-            )
+            self._handle = self.loop.call_later(delay_ms / 1_000, self._ring, context=self._context)
         else:
             # First come, first served, which call_later does not promise.
             self._handle = self.loop.call_soon(self._ring, context=self._context)

@@ -79,6 +79,11 @@ def nothing_unasked(evidence: Evidence) -> Iterator[str]:
     """Every event that a seat caused is the effect of a command under its own id."""
     known = {asked.correlation_id for asked in evidence.history.asked}
     known.update(evidence.history.taken)
+    # Coming back takes the seat that was being taken when the process ended.
+    for stream in evidence.history.streams:
+        for said in stream.said:
+            if said.envelope.command.HasField("join_game"):
+                known.add(said.envelope.correlation_id)
     for truth in evidence.truths.values():
         for event in truth.events:
             if event.actor_id and event.correlation_id not in known:

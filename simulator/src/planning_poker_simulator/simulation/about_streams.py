@@ -260,7 +260,7 @@ def absence(evidence: Evidence) -> Iterator[str]:
             when_ms = event.event_time.ToMilliseconds()
             for player in event.votes_revealed.absent_player_ids:
                 for since_ms, until_ms in held.get((game_id, player), ()):
-                    if since_ms <= when_ms < until_ms + grace_ms - _SLACK_MS and not any(
+                    if since_ms < when_ms < until_ms + grace_ms - _SLACK_MS and not any(
                         until_ms <= restart_ms <= when_ms
                         for restart_ms in evidence.history.restarts_ms
                     ):

@@ -118,10 +118,11 @@ def _program(chance: Random, name: str, kind: str, shares: str) -> ProgramPlan:
 def _settings(chance: Random) -> Settings:
     shipped = _shipped()
     first_ms, redeliveries = chance.choice((5_000, 5_000, 1_000, 400)), chance.choice((3, 1))
+    window_events, outbox_frames = chance.choice(((500, 512), (500, 512), (3, 3)))
     stream = replace(
         shipped.stream,
-        window_events=chance.choice((500, 500, 5)),
-        max_outbox_frames=chance.choice((512, 512, 8)),
+        window_events=window_events,
+        max_outbox_frames=outbox_frames,
         redelivery_ms=first_ms,
         redeliveries=redeliveries,
         stall_ms=chance.choice((60_000, 8_000)),
