@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from contextvars import Context, copy_context
 from heapq import heappop, heappush
 from itertools import count
-from typing import Any, Final, ParamSpec
+from typing import Any, Final, ParamSpec, TypeVarTuple, Unpack
 
 from planning_poker_server.clock import Alarm, Clock
 
@@ -15,6 +15,7 @@ START_MS: Final = 1_750_000_000_000
 """What time it is, in ms since the epoch, when a loop begins."""
 
 P = ParamSpec("P")
+A = TypeVarTuple("A")
 
 
 class _Selector(selectors.DefaultSelector):
@@ -54,8 +55,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def call_at(
         self,
         when: float,
-        callback: Callable[..., object],
-        *args: Any,
+        callback: Callable[[Unpack[A]], object],
+        *args: *A,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         # Not in the loop's own heap, which compares nothing but the time.
@@ -90,7 +91,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 def _unless_cancelled(
-    timer: asyncio.TimerHandle, callback: Callable[..., object], args: tuple[Any, ...]
+    timer: asyncio.TimerHandle, callback: Callable[[Unpack[A]], object], args: tuple[*A]
 ) -> None:
     if not timer.cancelled():
         callback(*args)

@@ -29,20 +29,21 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     if options.seed is not None:
         return _one(options.seed)
-    return _many(range(options.first, options.first + options.seeds), options.jobs, options.paths)
+    return _many(
+        range(options.first, options.first + options.seeds), options.jobs, list_paths=options.paths
+    )
 
 
 def _one(seed: int) -> int:
     history, result = run(seed)
     for line in trace.lines(history):
         _print(line)
-    _print(f"seed {seed}: {result.events} events, {result.seconds:.2f} s of CPU")
-    _print(f"trace {trace.digest(history)}")
+    _print(f"seed {seed}: {result.events} events, trace {trace.digest(history)}")
     _tell(result)
     return 1 if result.findings else 0
 
 
-def _many(seeds: range, jobs: int, list_paths: bool) -> int:
+def _many(seeds: range, jobs: int, *, list_paths: bool) -> int:
     began, failed = time.monotonic(), 0
     taken, seconds, events = Counter[str](), 0.0, 0
     for count, result in enumerate(results(seeds, jobs), start=1):
@@ -51,10 +52,8 @@ def _many(seeds: range, jobs: int, list_paths: bool) -> int:
         seconds += result.seconds
         events += result.events
         _tell(result)
-        if sys.stderr.isatty():
-            print(f"\r{count} of {len(seeds)} seeds", end="", file=sys.stderr, flush=True)
-    if sys.stderr.isatty():
-        print("\r\x1b[K", end="", file=sys.stderr)
+        _progress(f"\r{count} of {len(seeds)} seeds")
+    _progress("\r\x1b[K")
     missing = [path for path in PATHS if not taken[path]]
     if list_paths or missing:
         for path in sorted({*PATHS, *taken}):
@@ -70,6 +69,12 @@ def _many(seeds: range, jobs: int, list_paths: bool) -> int:
     return 1 if failed or (missing and len(seeds) >= _EVERYTHING) else 0
 
 
+def _progress(text: str) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
 def _tell(result: Result) -> None:
     for name, finding in result.findings[:_SHOWN]:
         _print(f"seed {result.seed}: {name}: {finding}")
@@ -80,7 +85,7 @@ def _tell(result: Result) -> None:
 
 
 def _print(line: str) -> None:
-    print(line)
+    sys.stdout.write(f"{line}\n")
 
 
 if __name__ == "__main__":

@@ -75,6 +75,13 @@ def answered_with_its_version(evidence: Evidence) -> Iterator[str]:
                 )
 
 
+def one_command_an_id(evidence: Evidence) -> Iterator[str]:
+    """The id of a command that had its effect is never taken for another one."""
+    for asked, name, outcome in evidence.history.reused:
+        if isinstance(outcome, Accepted):
+            yield f"{name} was accepted under {asked.correlation_id}, which is a {asked.name}"
+
+
 def nothing_unasked(evidence: Evidence) -> Iterator[str]:
     """Every event that a seat caused is the effect of a command under its own id."""
     known = {asked.correlation_id for asked in evidence.history.asked}

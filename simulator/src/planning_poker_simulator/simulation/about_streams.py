@@ -59,10 +59,11 @@ def _versions_sent(messages: list[Message], game_id: str, until: float) -> Itera
 def resumable(evidence: Evidence) -> Iterator[str]:
     """A subscription goes on exactly where it began: each event once, without a hole."""
     for stream, messages in zip(evidence.history.streams, evidence.messages, strict=True):
-        asked, at = _asked(stream), dict[str, int]()
+        asked, at, begin = _asked(stream), dict[str, int](), dict[str, int]()
         for message in messages:
             if message.kind == "attached":
-                at[message.envelope.attached.game_id] = _begin(message.envelope, asked)
+                game_id = message.envelope.attached.game_id
+                at[game_id] = begin[game_id] = _begin(message.envelope, asked)
             elif message.kind == "event_batch":
                 batch = message.envelope.event_batch
                 last = at.get(batch.game_id)
@@ -76,9 +77,21 @@ def resumable(evidence: Evidence) -> Iterator[str]:
                 first = batch.first_version
                 if versions != list(range(first, first + len(versions))):
                     yield f"{_who(message)} was sent a batch with the versions {versions}"
+                said_to_have = _said_to_have(stream, batch.game_id, message.written.time)
+                if batch.attempt > 1 and first > max(said_to_have, begin[batch.game_id]) + 1:
+                    yield f"{_who(message)} was sent again from {first} on, having {said_to_have}"
                 if batch.attempt <= 1 and first != last + 1:
                     yield f"{_who(message)} was sent version {first} behind {last}"
                 at[batch.game_id] = max(last, versions[-1] if versions else 0)
+
+
+def _said_to_have(stream: Stream, game_id: str, until: float) -> int:
+    acks = (
+        said.envelope.ack.version
+        for said in stream.said
+        if said.time <= until and said.envelope.ack.game_id == game_id
+    )
+    return max(acks, default=0)
 
 
 def _through(batch: pb.EventBatch) -> int:
@@ -239,7 +252,8 @@ def _acknowledged(evidence: Evidence) -> dict[tuple[str, str], list[tuple[float,
             kind = said.envelope.WhichOneof("payload")
             if kind == "ack":
                 ack = said.envelope.ack
-                players, version, game_id = seats.get(ack.game_id, ()), ack.version, ack.game_id
+                players = sorted(seats.get(ack.game_id, ()))
+                version, game_id = ack.version, ack.game_id
             elif kind == "attach":
                 attach = said.envelope.attach
                 players = [seat.player_id for seat in attach.seats]
@@ -314,7 +328,6 @@ _BUGS: Final = frozenset(
     {
         pb.REASON_INTERNAL,
         pb.REASON_GAME_CORRUPT,
-        pb.REASON_CORRELATION_ID_REUSED,
         pb.REASON_INVALID_CORRELATION_ID,
     }
 )

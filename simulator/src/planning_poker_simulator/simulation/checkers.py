@@ -28,6 +28,7 @@ CHECKERS: Final[Mapping[str, Checker]] = {
     "accepted once": about_commands.accepted_once,
     "refused without effect": about_commands.refused_without_effect,
     "answered with its version": about_commands.answered_with_its_version,
+    "one command an id": about_commands.one_command_an_id,
     "nothing that nobody asked for": about_commands.nothing_unasked,
     "convergence": about_end.convergence,
     "nothing is left undone": about_end.nothing_undone,

@@ -164,8 +164,8 @@ _OF_SETTING_UP: Final = (_add, _start, _configure)
 
 def some_command(game: Game, chance: Random, text: str) -> pb.Command:
     """One that fits the state of the game more often than not."""
-    if game.view.round is None or game.view.phase != pb.GAME_PHASE_VOTING:
-        if chance.random() < 0.4:
-            return chance.choice(_OF_SETTING_UP)(game, chance, text)
+    is_open = game.view.round is not None and game.view.phase == pb.GAME_PHASE_VOTING
+    if not is_open and chance.random() < 0.4:
+        return chance.choice(_OF_SETTING_UP)(game, chance, text)
     ((_, deed),) = chance.choices(_DEEDS, _WEIGHTS)
     return deed(game, chance, text)

@@ -146,6 +146,8 @@ class History:
     appends: list[Append] = field(default_factory=list)
     streams: list[Stream] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
+    reused: list[tuple[Asked, str, Outcome]] = field(default_factory=list)
+    """Accepted commands whose id was used for another one: its name, and what came of it."""
     taken: list[str] = field(default_factory=list)
     """Correlation ids of the commands that took seats."""
     told: list[Told] = field(default_factory=list)

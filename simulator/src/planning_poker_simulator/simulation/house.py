@@ -1,4 +1,4 @@
-"""The server of the simulation: the real parts in one process that dies, sleeps and is restarted."""
+"""The server of the simulation: the real parts, in a process that dies and is started again."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,7 +10,6 @@ import grpc
 from planning_poker_server.availability import Availability
 from planning_poker_server.bus import LocalBus
 from planning_poker_server.calls import Context
-from planning_poker_server.clock import Clock
 from planning_poker_server.grpc_api import PlayService
 from planning_poker_server.metrics import Metrics
 from planning_poker_server.rooms import Rooms
@@ -29,7 +28,7 @@ class House:
     """One machine: the log's disk, and the server that was started last."""
 
     def __init__(self, settings: Settings, chance: Random, history: History) -> None:
-        self.clock = AdvancingClock(cast("Clock", CLOCK))
+        self.clock = AdvancingClock(CLOCK)
         self.process: Process | None = None
         self.processes: list[Process] = []
         self._settings = settings

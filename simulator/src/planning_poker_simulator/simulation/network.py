@@ -86,7 +86,7 @@ class Network:
         wire.break_server(self._chance.uniform(0.0, 0.1))
 
     def cut_for_one(self, wire: Wire, *, client: bool, later_s: float) -> None:
-        """One end finds it broken, the other one later; what is on its way to that still arrives."""
+        """One end finds it broken, the other one later: what is on its way there still arrives."""
         wire.stream.disturbed = True
         if client:
             wire.break_client()

@@ -4,11 +4,12 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, ContextVar, copy_context
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, TypeVarTuple, Unpack
 
 from planning_poker_simulator.virtual_time import VirtualLoop
 
 T = TypeVar("T")
+A = TypeVarTuple("A")
 
 _CURRENT: Final[ContextVar["Process | None"]] = ContextVar("process", default=None)
 
@@ -20,7 +21,10 @@ class ProcessLoop(VirtualLoop):
     """Calls nothing that belongs to a process which does not run."""
 
     def call_soon(
-        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self,
+        callback: Callable[[Unpack[A]], object],
+        *args: *A,
+        context: Context | None = None,
     ) -> asyncio.Handle:
         context = copy_context() if context is None else context
         process = context.get(_CURRENT)

@@ -1,9 +1,9 @@
 """A client program of the simulation: the real SDK, and a user of it who never rests."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from random import Random
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import planningpoker.v1 as pb
@@ -37,6 +37,8 @@ from planning_poker_simulator.simulation.history import (
 from planning_poker_simulator.simulation.plan import ProgramPlan
 from planning_poker_simulator.simulation.processes import Process
 
+_NEVER_IN_VAIN: Final = frozenset({"add_stories", "start_round", "remove_story"})
+"""Commands that change something whenever they are accepted."""
 _WIDE: Final = 100
 _AT_ONCE: Final = 8
 """Commands of one program that wait for their answers."""
@@ -130,10 +132,14 @@ class Program:
             except ConnectionProblem as problem:
                 self._say(self.plan.name, f"is not connected: {problem}")
                 await asyncio.sleep(self._chance.uniform(0.2, 2.0))
-        loop = asyncio.get_running_loop()
         for table in range(len(self._tables.codes)):
-            loop.create_task(self._follow(client, table))
+            self._begin(self._follow(client, table))
         await self._act()
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        # The process keeps its tasks.
+        if self.process is not None:
+            self.process.start(work)
 
     async def _follow(self, client: PokerClient, table: int) -> None:
         """Sit at a table whenever that is possible, and read all that happens there."""
@@ -226,7 +232,6 @@ class Program:
     # What it asks
 
     async def _act(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(self._chance.expovariate(1 / self.plan.pause_s))
             if self._tables.calm or not self.games or self._waiting >= _AT_ONCE:
@@ -242,9 +247,13 @@ class Program:
                 self._sometimes("command: repeated")
                 if asked.given > len(asked.outcomes) + self._waiting:
                     self._sometimes("command: repeated after its process died")
-                loop.create_task(self._give(self.games[home], asked, command))
+                is_done = any(isinstance(each, Accepted) for each in asked.outcomes)
+                if is_done and asked.name in _NEVER_IN_VAIN and self._chance.random() < 0.2:
+                    self._begin(self._reuse(self.games[home], asked))
+                else:
+                    self._begin(self._give(self.games[home], asked, command))
             else:
-                loop.create_task(self._ask(game, table))
+                self._begin(self._ask(game, table))
 
     async def _ask(self, game: Game, table: int) -> None:
         text = self._text()
@@ -275,6 +284,15 @@ class Program:
         if isinstance(outcome, NeverSent):
             self._sometimes("command: never sent")
         self._say(self.plan.name, f"{asked.correlation_id[:8]}: {outcome}")
+
+    async def _reuse(self, game: Game, asked: Asked) -> None:
+        """Use the id of a command that was accepted for another one."""
+        other = pb.Command(update_player=pb.UpdatePlayer(display_name=f"Reused {self._text()}"))
+        self._say(self.plan.name, f"uses {asked.correlation_id[:8]} once more, for update_player")
+        outcome = await self._outcome(game, other, asked)
+        self._history.reused.append((asked, "update_player", outcome))
+        if outcome == Refused("CORRELATION_ID_REUSED"):
+            self._sometimes("command: refused, since its id was used")
 
     async def _outcome(self, game: Game, command: pb.Command, asked: Asked) -> Outcome:
         try:

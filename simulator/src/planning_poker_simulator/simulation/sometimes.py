@@ -22,6 +22,7 @@ PATHS: Final = (
     "command: unknown, and in the log",
     "command: unknown, and not in the log",
     "command: never sent",
+    "command: refused, since its id was used",
     "attach: FRESH",
     "attach: RESUMED",
     "attach: RESUMED with events behind it",
@@ -73,9 +74,9 @@ def paths(evidence: Evidence) -> Counter[str]:
                 if event.votes_revealed.absent_player_ids:
                     taken["reveal: finds somebody absent"] += 1
     for asked in evidence.history.asked:
-        truth = evidence.truths.get(asked.game_id)
+        log = evidence.truths.get(asked.game_id)
         if any(isinstance(outcome, Unknown) for outcome in asked.outcomes):
-            done = truth is not None and (asked.actor, asked.correlation_id) in truth.caused
+            done = log is not None and (asked.actor, asked.correlation_id) in log.caused
             taken["command: outcome unknown"] += 1
             taken[f"command: unknown, and {'' if done else 'not '}in the log"] += 1
     for append in evidence.history.appends:
