@@ -7,7 +7,7 @@ import pytest
 
 import planningpoker.v1 as pb
 from planning_poker_client.changes import Change, Receipt, Resynced
-from planning_poker_client.errors import CommandRefused, Replaced
+from planning_poker_client.errors import CommandRefused, OutcomeUnknown, Replaced
 from planning_poker_client.notices import Ended, Hangup, Settled, Told, Undone
 from planning_poker_model.view import GameView
 from tests.client import said
@@ -257,7 +257,8 @@ class Run:
             self.undone.append(undone.item.correlation_id)
         for settled in self.client.told(Settled):
             assert settled.correlation_id not in self.answered()
-            if isinstance(settled.outcome, CommandRefused):
+            # Unknown: refused for the moment, after an earlier attempt that was not answered.
+            if isinstance(settled.outcome, CommandRefused | OutcomeUnknown):
                 self.refused.add(settled.correlation_id)
                 continue
             if isinstance(settled.outcome, Replaced):

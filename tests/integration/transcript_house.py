@@ -13,10 +13,10 @@ from typing import Any, Final
 import grpc
 
 import planningpoker.v1 as pb
+from planning_poker_simulator.virtual_time import START_MS
 from tests.integration.harness import Host, Section
 from tests.integration.raw import PATIENCE_S, PLAY, eventually
 from tests.integration.turned_clock import TurnedClock
-from tests.server.core.parts import START_MS
 
 _PING: Final = "transcript-ping"
 # A Pong overtakes events, and what one is told can follow from what another said.

@@ -5,7 +5,7 @@ import heapq
 from collections.abc import Callable
 from itertools import count
 
-from tests.server.core.parts import START_MS
+from planning_poker_simulator.virtual_time import START_MS
 
 
 class TurnedAlarm:

@@ -15,8 +15,8 @@ from planning_poker_server.grpc_api import PlayService
 from planning_poker_server.metrics import Metrics
 from planning_poker_server.rooms import Rooms
 from planning_poker_server.settings import Settings
+from planning_poker_simulator.virtual_time import CLOCK, quiet
 from tests.integration.harness import FaultyLog
-from tests.server.core.virtual_time import CLOCK, quiet
 
 _DRAIN_S: Final = 5.0
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from planning_poker_simulator.virtual_time import VirtualLoop
 from tests.integration.harness import settings_for
-from tests.server.core.virtual_time import VirtualLoop
 from tests.transcripts.playing import check
 from tests.transcripts.pure import PureHouse
 from tests.transcripts.scene import Scene, scenes

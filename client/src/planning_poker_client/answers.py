@@ -21,12 +21,20 @@ def receipt_of(correlation_id: str, result: pb.CommandResult, command: str = "")
     )
 
 
-def refusal_of(correlation_id: str, refusal: pb.Refusal) -> PokerError:
-    """The error that the refusal of the command of this id stands for."""
-    if refusal.definite:
-        return CommandRefused(refusal)
+def refusal_of(correlation_id: str, refusal: pb.Refusal, *, in_doubt: bool = False) -> PokerError:
+    """The error that the refusal of the command of this id stands for.
+
+    `in_doubt`: whether an earlier attempt may have had its effect.
+    """
     retry_after = refusal.retry_delay.ToTimedelta()
-    return OutcomeUnknown(refusal.message, correlation_id, retry_after)
+    if not refusal.definite:
+        return OutcomeUnknown(refusal.message, correlation_id, retry_after)
+    if in_doubt and (refusal.retryable or refusal.reason == pb.REASON_SEAT_NOT_HELD):
+        # Said before the server looked for a duplicate: that this attempt had
+        # no effect, and nothing of those before it.
+        message = f"{refusal.message} Whether an earlier attempt had an effect is unknown."
+        return OutcomeUnknown(message, correlation_id, retry_after)
+    return CommandRefused(refusal)
 
 
 def error_of(request: Request, error: PokerError) -> PokerError:

@@ -1,20 +1,22 @@
 """The way in: one connection to a planning-poker service, and the games it follows."""
 
-import secrets
 from collections.abc import Sequence
 from importlib.metadata import version
+from random import Random
 from types import TracebackType
 from typing import Final, Self, Unpack
 
 import grpc
 
 import planningpoker.v1 as pb
+from planning_poker_client.chance import SYSTEM
 from planning_poker_client.changes import Receipt
 from planning_poker_client.errors import CommandRefused, GameDetached
 from planning_poker_client.exchange import CallOptions, Exchange
 from planning_poker_client.feed import WatchOptions, watch_request
 from planning_poker_client.game import Game
 from planning_poker_client.handles import SeatHandle, Ways
+from planning_poker_client.line import Dial, by_grpc
 from planning_poker_client.listing import GameList, ListOptions, list_request
 from planning_poker_client.logs import LOG
 from planning_poker_client.options import ClientOptions
@@ -60,6 +62,8 @@ class PokerClient:
         seats: SeatStore | None = None,
         seat_key: bytes | None = None,
         options: ClientOptions | None = None,
+        dial: Dial | None = None,
+        chance: Random = SYSTEM,
     ) -> None:
         """`target` is HOST:PORT; `credentials`, such as grpc.ssl_channel_credentials(), bring TLS.
 
@@ -69,11 +73,14 @@ class PokerClient:
         `seats` keeps seats across restarts of the process; `seat_key`, at least
         32 bytes, derives their secrets from the game's id and the external id
         instead, so that nothing need be kept.
+
+        `dial` opens streams by another way than gRPC, and `chance` is where ids, secrets
+        and pauses come from: for simulations, which repeat what happened.
         """
         if token is not None and not (token.isascii() and token.isprintable()):
             raise ValueError("a token consists of printable ASCII characters")
-        self._keeper = SeatKeeper(seats, seat_key)
-        instance_id = instance_id or secrets.token_hex(16)
+        self._keeper = SeatKeeper(seats, seat_key, chance)
+        instance_id = instance_id or chance.randbytes(16).hex()
         hello = pb.Hello(
             client_name=client_name,
             client_version=version("planning-poker-client"),
@@ -82,7 +89,8 @@ class PokerClient:
         )
         options = options or ClientOptions()
         self._connect = connect
-        self._exchange = Exchange(hello, target, options, token, credentials)
+        dial = dial or by_grpc(target, token, credentials, options)
+        self._exchange = Exchange(hello, target, options, dial, chance)
         self._unary = Unary(target, instance_id, options, token, credentials)
         self._reads = Reads(self._unary, target, options)
         self._purges = Purges(self._unary, target, options)

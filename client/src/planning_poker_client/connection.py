@@ -6,6 +6,7 @@ out; `outgoing` gives what to write, `timer` and `wake` when to look again.
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Any, Final
 
 import planningpoker.v1 as pb
@@ -206,14 +207,21 @@ class Connection:
         silent_at = self._heartbeat.silent_at()
         return _first(self._requests.deadline(), self._link.welcome_by, silent_at)
 
-    def wake(self) -> float | None:
-        """When `outgoing` has more by itself; None: only after something happened."""
+    def wake(self, after: float = -inf) -> float | None:
+        """When `outgoing` has more by itself; None: only after something happened.
+
+        `after` is when it was looked at last: what was due by then waits for
+        something else than time, and must hide nothing that becomes due later.
+        """
         if not self._link.connected:
             return None
-        if self._games.detaches:
-            return 0.0
-        ping_at = self._heartbeat.ping_at()
-        return _first(self._requests.sendable_at(), self._games.ack_due(), ping_at)
+        times = (
+            0.0 if self._games.detaches else None,
+            self._requests.sendable_at(after),
+            *self._games.acks_due(),
+            self._heartbeat.ping_at(),
+        )
+        return _first(*(time for time in times if time is not None and time > after))
 
     def tick(self, now: float) -> Sequence[Notice]:
         """Give up what is due to be given up."""
@@ -337,7 +345,7 @@ class Connection:
         self._requests.pop(request.correlation_id)
         if request.resumes:
             return self._games.resume(request.game, now, "the server refused it")
-        error = refusal_of(request.correlation_id, refusal)
+        error = refusal_of(request.correlation_id, refusal, in_doubt=request.in_doubt)
         undone = self._games.failed(request, error)
         self._games.refused(request, now)
         self._games.tidy(request.attached)

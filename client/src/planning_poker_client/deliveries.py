@@ -21,7 +21,7 @@ class Deliveries:
         self._reports = reports
         self._problem = problem
         self._timeout = timeout
-        self._waiting: dict[str, set[asyncio.Future[None]]] = {}
+        self._waiting: dict[str, dict[asyncio.Future[None], None]] = {}
 
     async def delivered(self, receipt: Receipt, timeout: float | None) -> DeliveryReport:
         """The final report on what this receipt is for; raises as `Receipt.delivered` says."""
@@ -55,12 +55,12 @@ class Deliveries:
 
     async def _more(self, game_id: str) -> None:
         more: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        waiting = self._waiting.setdefault(game_id, set())
-        waiting.add(more)
+        waiting = self._waiting.setdefault(game_id, {})
+        waiting[more] = None
         try:
             await more
         finally:
-            waiting.discard(more)
+            waiting.pop(more, None)
             if not waiting and self._waiting.get(game_id) is waiting:
                 del self._waiting[game_id]
 

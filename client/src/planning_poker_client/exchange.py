@@ -3,14 +3,13 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from random import Random
 from typing import Protocol, TypedDict
-from uuid import uuid4
-from weakref import WeakSet
-
-import grpc
+from weakref import WeakKeyDictionary
 
 import planningpoker.v1 as pb
 from planning_poker_client import logs
+from planning_poker_client.chance import new_id
 from planning_poker_client.changes import Item, Receipt
 from planning_poker_client.connection import Connection
 from planning_poker_client.deliveries import Deliveries
@@ -24,6 +23,7 @@ from planning_poker_client.errors import (
 )
 from planning_poker_client.ids import correlation_id
 from planning_poker_client.inbox import Inbox
+from planning_poker_client.line import Dial
 from planning_poker_client.notices import (
     Ended,
     Notice,
@@ -79,21 +79,21 @@ class Exchange:
         hello: pb.Hello,
         target: str,
         options: ClientOptions,
-        token: str | None,
-        credentials: grpc.ChannelCredentials | None,
+        dial: Dial,
+        chance: Random,
     ) -> None:
         self.options = options
         self._target = target
         self._connection = Connection(hello, target, options)
-        self._transport = Transport(
-            target, self._connection, self._tell, options, token, credentials
-        )
-        self._waiting: dict[str, set[asyncio.Future[Receipt | PokerError]]] = {}
+        self._chance = chance
+        self._transport = Transport(target, self._connection, self._tell, options, dial, chance)
+        # Dictionaries where sets would do: who came first is told first, in every run.
+        self._waiting: dict[str, dict[asyncio.Future[Receipt | PokerError], None]] = {}
         self._followers: dict[str, list[Follower]] = {}
         self._told = self._connection.state
-        self._states: WeakSet[States] = WeakSet()
+        self._states: WeakKeyDictionary[States, None] = WeakKeyDictionary()
         self._service = self._connection.service
-        self._services: WeakSet[Services] = WeakSet()
+        self._services: WeakKeyDictionary[Services, None] = WeakKeyDictionary()
         self._deliveries = Deliveries(self._reports, self._no_reports, options.report_timeout)
 
     @property
@@ -117,7 +117,7 @@ class Exchange:
     def states(self) -> States:
         """The state and its changes from now on."""
         states = States(self._connection.state)
-        self._states.add(states)
+        self._states[states] = None
         return states
 
     @property
@@ -128,7 +128,7 @@ class Exchange:
     def services(self) -> Services:
         """What works, and each change of it from now on."""
         services = Services(self.service)
-        self._services.add(services)
+        self._services[services] = None
         return services
 
     async def open(self) -> None:
@@ -198,20 +198,24 @@ class Exchange:
         scope = (command.game_id, command.player_id, command.WhichOneof("body") or "")
         timeout = options.get("timeout")
         return await self._request(
-            _id(options.get("request_id"), scope),
+            self._id(options.get("request_id"), scope),
             lambda id_, now: self._connection.send(command, id_, now, timeout),
         )
 
     async def attach(self, attach: pb.Attach, timeout: float | None) -> Receipt:
         """Follow a game; the receipt has its id and version. Raises PokerError."""
         return await self._request(
-            str(uuid4()), lambda id_, now: self._connection.attach(attach, id_, now, timeout)
+            new_id(self._chance),
+            lambda id_, now: self._connection.attach(attach, id_, now, timeout),
         )
+
+    def _id(self, request_id: str | None, scope: Sequence[str]) -> str:
+        return new_id(self._chance) if request_id is None else correlation_id(request_id, *scope)
 
     async def _request(self, id_: str, send: Callable[[str, float], Sequence[Notice]]) -> Receipt:
         answer: asyncio.Future[Receipt | PokerError] = asyncio.get_running_loop().create_future()
         notices = send(id_, self._transport.now())
-        self._waiting.setdefault(id_, set()).add(answer)
+        self._waiting.setdefault(id_, {})[answer] = None
         self._tell_all(notices)
         self._transport.poke()
         try:
@@ -225,8 +229,8 @@ class Exchange:
 
     def _abandon(self, id_: str, answer: asyncio.Future[Receipt | PokerError]) -> None:
         """Who asked was cancelled; what the answer brings must not stay behind."""
-        waiting = self._waiting.get(id_, set())
-        waiting.discard(answer)
+        waiting = self._waiting.get(id_, {})
+        waiting.pop(answer, None)
         outcome = answer.result() if answer.done() and not answer.cancelled() else None
         if isinstance(outcome, Receipt):
             self._connection.tidy(outcome.game_id)
@@ -287,7 +291,7 @@ class Exchange:
     def _tell(self, notice: Notice) -> None:
         match notice:
             case Settled(id_, outcome):
-                for answer in self._waiting.pop(id_, set()):
+                for answer in self._waiting.pop(id_, {}):
                     if not answer.done():
                         answer.set_result(outcome)
             case Told(game_id, items):
@@ -333,7 +337,3 @@ class Exchange:
         if self._service != before or closed:
             for services in tuple(self._services):
                 services.push(self._service, last=closed)
-
-
-def _id(request_id: str | None, scope: Sequence[str]) -> str:
-    return str(uuid4()) if request_id is None else correlation_id(request_id, *scope)

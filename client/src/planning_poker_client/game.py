@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 import planningpoker.v1 as pb
 from planning_poker_client.changes import Item, Receipt
@@ -41,7 +41,7 @@ class Game(GameCommands):
         self._exchange = exchange
         self._inbox = inbox
         self._gone: PokerError | None = None
-        self._watchers: WeakSet[Changes] = WeakSet()
+        self._watchers: WeakKeyDictionary[Changes, None] = WeakKeyDictionary()
         exchange.follow(self)
 
     def __repr__(self) -> str:
@@ -87,7 +87,8 @@ class Game(GameCommands):
     @property
     def presence(self) -> frozenset[str]:
         """Ids of the players who are connected."""
-        return frozenset(self._inbox.present)
+        # Nobody says of who left or was removed that they are gone.
+        return frozenset(self._inbox.present & self._inbox.view.players.keys())
 
     # What happens
 
@@ -129,7 +130,7 @@ class Game(GameCommands):
             changes.end(_raised(problem))
         elif self._inbox.view.phase == pb.GAME_PHASE_ENDED:
             changes.end()
-        self._watchers.add(changes)
+        self._watchers[changes] = None
         return changes
 
     def told(self, items: Sequence[Item]) -> None:

@@ -27,6 +27,8 @@ class Request:
     sent: bool = False
     """On the stream that is open now."""
     ever_sent: bool = False
+    in_doubt: bool = False
+    """An earlier attempt may have had its effect: its stream was lost before the answer came."""
     keep_until: float = 0.0
     """A vote that outlasts the lack of a connection until then; 0: it does not."""
     kept: bool = False
@@ -119,6 +121,7 @@ class InFlight:
         self._unanswered.clear()
         self._attaching.clear()
         for request in self._requests.values():
+            request.in_doubt |= request.sent and request.is_command
             request.sent = False
         self._waiting = dict(self._requests)
 
@@ -202,15 +205,15 @@ class InFlight:
             and (not per_game or self._unanswered[request.game] < per_game)
         )
 
-    def sendable_at(self) -> float | None:
-        """When time alone lets more go; None: nothing waits."""
+    def sendable_at(self, after: float) -> float | None:
+        """When, later than `after`, time alone may let more go; None: nothing waits for that."""
+        ready = self._pace.ready()
         times = (
-            request.not_before
+            max(ready, request.not_before)
             for request in self._waiting.values()
             if not (request.kept and self.hold_votes)
         )
-        earliest = min(times, default=None)
-        return None if earliest is None else max(self._pace.ready(), earliest)
+        return min((time for time in times if time > after), default=None)
 
     def deadline(self) -> float | None:
         """When the first request is to be given up."""

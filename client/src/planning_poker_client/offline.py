@@ -54,7 +54,8 @@ class OfflineVotes:
         if any(o is not request and o.vote == request.vote for o in self._requests):
             return False
         request.not_before = now + max(_PAUSE, refusal.retry_delay.ToTimedelta().total_seconds())
-        request.ever_sent = not refusal.definite
+        request.in_doubt |= not refusal.definite
+        request.ever_sent = request.in_doubt
         self._keep(request)
         self._requests.again(request)
         return True

@@ -1,11 +1,11 @@
 """By which secret a seat is taken, and what is kept of it: before it is asked for, and after."""
 
-import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from random import Random
 from typing import Final, NamedTuple
-from uuid import uuid4
 
+from planning_poker_client.chance import SYSTEM, new_id
 from planning_poker_client.changes import Receipt
 from planning_poker_client.errors import CommandRefused, PokerError
 from planning_poker_client.logs import LOG
@@ -31,7 +31,7 @@ class Taken(NamedTuple):
 class SeatKeeper:
     """Chooses secrets: given by the user, derived by a key, remembered by a store, or random."""
 
-    def __init__(self, store: SeatStore | None, key: bytes | None) -> None:
+    def __init__(self, store: SeatStore | None, key: bytes | None, chance: Random = SYSTEM) -> None:
         """Raises ValueError for both, and for a key that is too short."""
         if store is not None and key is not None:
             raise ValueError("seats are kept in a store or derived from a seat_key, not both")
@@ -39,6 +39,7 @@ class SeatKeeper:
             raise ValueError(f"a seat_key has at least {KEY_BYTES} bytes, not {len(key)}")
         self._store = store
         self._key = key
+        self._chance = chance
 
     @property
     def derives(self) -> bool:
@@ -98,7 +99,7 @@ class SeatKeeper:
             return known, True
         join = wanted.join
         seat = StoredSeat(
-            key=uuid4().hex,
+            key=new_id(self._chance),
             seat_secret=self._secret(wanted),
             game_id=wanted.game_id,
             join_code=wanted.join_code,
@@ -113,7 +114,7 @@ class SeatKeeper:
             return wanted.given
         if self.derives:
             return self.derived(wanted.game_id, wanted.join.external_id)
-        return secrets.token_bytes(SEAT_SECRET_BYTES)
+        return self._chance.randbytes(SEAT_SECRET_BYTES)
 
     async def _known(self, wanted: Wanted) -> StoredSeat | None:
         """The seat that the store has of the same person in this game."""

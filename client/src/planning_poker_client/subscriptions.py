@@ -119,16 +119,11 @@ class Subscriptions:
             if ack is not None:
                 yield ack
 
-    def ack_due(self) -> float | None:
-        """When the next acknowledgement is."""
-        return min(
-            (
-                inbox.ack_due
-                for game_id, inbox in self.games.items()
-                if inbox.ack_due is not None and not self._requests.attaching(game_id)
-            ),
-            default=None,
-        )
+    def acks_due(self) -> Iterator[float]:
+        """When there are acknowledgements to send."""
+        for game_id, inbox in self.games.items():
+            if inbox.ack_due is not None and not self._requests.attaching(game_id):
+                yield inbox.ack_due
 
     # Going on
 

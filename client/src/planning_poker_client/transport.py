@@ -1,26 +1,25 @@
-"""The driver: runs a Connection over grpc.aio, one stream after another.
+"""The driver: runs a Connection over one line after another.
 
-One reader and one writer per stream, as grpc.aio needs it; neither is ever
+One reader and one writer per line, as grpc.aio needs it; neither is ever
 under a time-out, since giving up a read or a write ends the whole call. Time
 and randomness enter the connection here.
 """
 
 import asyncio
-import random
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from random import Random
 from typing import Final
 
 import grpc
 import grpc.aio
 
-import planningpoker.v1 as pb
 from planning_poker_client.connection import Connection
+from planning_poker_client.line import Dial, Line
 from planning_poker_client.logs import LOG
 from planning_poker_client.notices import Hangup, Loss, Notice
 from planning_poker_client.options import ClientOptions
 from planning_poker_client.states import Connected
-from planningpoker.v1.service_pb2_grpc import PlanningPokerServiceStub
 
 # Statuses of a stream that another one would only repeat.
 _FINAL: Final = frozenset(
@@ -35,25 +34,6 @@ _FINAL: Final = frozenset(
 _OWN_ERROR: Final = Loss("The client met an error of its own; its log tells.", retryable=False)
 
 
-def channel_options(options: ClientOptions) -> list[tuple[str, int]]:
-    """The channel's arguments; the server allows a ping every 10 s."""
-    return [
-        ("grpc.keepalive_time_ms", 30_000),
-        ("grpc.keepalive_timeout_ms", 10_000),
-        ("grpc.http2.max_pings_without_data", 0),
-        ("grpc.initial_reconnect_backoff_ms", 200),
-        ("grpc.max_reconnect_backoff_ms", 1_000),
-        # The core's name is misleading: it is how long one attempt to connect
-        # may take, TLS handshake included, so it is not as short as the others.
-        ("grpc.min_reconnect_backoff_ms", round(options.attempt_timeout * 1000)),
-        ("grpc.max_receive_message_length", options.max_receive_bytes),
-        # A stream is not tried again by the core, and each has a connection of
-        # its own, so that a draining server is left for another one.
-        ("grpc.enable_retries", 0),
-        ("grpc.use_local_subchannel_pool", 1),
-    ]
-
-
 class Transport:
     """Opens streams as the connection wants them, and carries its messages."""
 
@@ -63,16 +43,16 @@ class Transport:
         connection: Connection,
         tell: Callable[[Notice], None],
         options: ClientOptions,
-        token: str | None = None,
-        credentials: grpc.ChannelCredentials | None = None,
+        dial: Dial,
+        chance: Random,
     ) -> None:
         """`tell` gets each notice on the event loop; it must not wait and not raise."""
         self._target = target
         self._connection = connection
         self._tell = tell
         self._options = options
-        self._token = token
-        self._credentials = credentials
+        self._dial = dial
+        self._chance = chance
         self._running: asyncio.Task[None] | None = None
         self._more = asyncio.Event()
         self._hurried = asyncio.Event()
@@ -127,7 +107,7 @@ class Transport:
                 continue
             loss = await self._stream()
             if not self._closing:
-                jitter = random.random()  # noqa: S311, it spreads load and hides nothing
+                jitter = self._chance.random()
                 self._tell_all(self._connection.lost(loss, self.now(), jitter))
                 self._set_timer(self.now())
 
@@ -140,13 +120,11 @@ class Transport:
 
     async def _stream(self) -> Loss:
         """Open a stream and use it until it ends; the reason is returned."""
-        channel = self._open_channel()
-        metadata = (("authorization", f"Bearer {self._token}"),) if self._token else ()
-        call = PlanningPokerServiceStub(channel).Play(None, metadata=metadata)
+        line = self._dial()
         self._hung_up = asyncio.get_running_loop().create_future()
         self._connection.opened(self.now())
-        reader = asyncio.create_task(self._read(call), name="planning-poker-reader")
-        writer = asyncio.create_task(self._write(call), name="planning-poker-writer")
+        reader = asyncio.create_task(self._read(line), name="planning-poker-reader")
+        writer = asyncio.create_task(self._write(line), name="planning-poker-writer")
         try:
             self.poke()
             await asyncio.wait({reader, self._hung_up}, return_when=asyncio.FIRST_COMPLETED)
@@ -157,20 +135,11 @@ class Transport:
             writer.cancel()
             reader.cancel()
             await asyncio.gather(reader, writer, return_exceptions=True)
-            call.cancel()
-            await channel.close(None)
+            await line.close()
 
-    def _open_channel(self) -> grpc.aio.Channel:
-        options = channel_options(self._options)
-        if self._credentials is None:
-            return grpc.aio.insecure_channel(self._target, options)
-        return grpc.aio.secure_channel(self._target, self._credentials, options)
-
-    async def _read(
-        self, call: grpc.aio.StreamStreamCall[pb.ClientEnvelope, pb.ServerEnvelope]
-    ) -> Loss:
+    async def _read(self, line: Line) -> Loss:
         try:
-            while isinstance(envelope := await call.read(), pb.ServerEnvelope):
+            while (envelope := await line.read()) is not None:
                 self._tell_all(self._connection.receive(envelope, self.now()))
                 self._look_again()
         except grpc.aio.AioRpcError as error:
@@ -181,20 +150,17 @@ class Transport:
             return _OWN_ERROR
         return Loss(f"{self._target} ended the connection.", retryable=True)
 
-    async def _write(
-        self, call: grpc.aio.StreamStreamCall[pb.ClientEnvelope, pb.ServerEnvelope]
-    ) -> None:
+    async def _write(self, line: Line) -> None:
         try:
             while True:
                 self._more.clear()
                 now = self.now()
                 for envelope in self._connection.outgoing(now):
-                    envelope.timestamp.GetCurrentTime()
-                    await call.write(envelope)
+                    await line.write(envelope)
                 if self._more.is_set():
                     continue
                 if self._closing:
-                    await call.done_writing()
+                    await line.done_writing()
                     return
                 self._set_timer(now)
                 await self._more.wait()
@@ -221,10 +187,7 @@ class Transport:
         without end; what has become due since is, or it would be forgotten.
         """
         self._cancel_timer()
-        times = [self._connection.timer()]
-        wake = self._connection.wake()
-        if wake is not None and wake > looked:
-            times.append(wake)
+        times = self._connection.timer(), self._connection.wake(looked)
         due = min((time for time in times if time is not None), default=None)
         if due is not None:
             self._timer = asyncio.get_running_loop().call_at(due, self._on_timer)

@@ -13,10 +13,10 @@ import planningpoker.v1 as pb
 from planning_poker_client.answers import receipt_of, refusal_of
 from planning_poker_client.changes import Receipt
 from planning_poker_client.errors import ClientClosed, PokerError
+from planning_poker_client.line import open_channel
 from planning_poker_client.logs import LOG
 from planning_poker_client.options import ClientOptions
 from planning_poker_client.statuses import Status, status_of
-from planning_poker_client.transport import channel_options
 from planning_poker_client.tries import Pause, Tries
 from planningpoker.v1.service_pb2_grpc import PlanningPokerServiceStub
 
@@ -114,10 +114,7 @@ class Unary:
 
     def new_channel(self) -> grpc.aio.Channel:
         """A connection of its own, for whoever asks for it to close."""
-        options = channel_options(self._options)
-        if self._credentials is None:
-            return grpc.aio.insecure_channel(self._target, options)
-        return grpc.aio.secure_channel(self._target, self._credentials, options)
+        return open_channel(self._target, self._credentials, self._options)
 
     def channel(self) -> grpc.aio.Channel:
         """For calls that are no commands. Raises ClientClosed."""

@@ -1,11 +1,10 @@
 """The gRPC server: channel arguments, handlers, health, reflection."""
 
 import asyncio
-import secrets
 from dataclasses import dataclass
 from importlib.metadata import version
-from random import Random
-from typing import Any
+from random import Random, SystemRandom
+from typing import Any, Final
 
 import grpc
 from grpc_health.v1 import health_pb2_grpc
@@ -43,6 +42,7 @@ _SOONEST_MS = 100
 # and every change is a message to every stream.
 _STATUSES_AT_ONCE = 4
 _STATUSES_PER_SECOND = 0.5
+_SYSTEM: Final[Random] = SystemRandom()
 
 
 def channel_arguments(stream: StreamSettings) -> list[tuple[str, int]]:
@@ -80,16 +80,20 @@ class PlayService:
         clock: Clock,
         metrics: Metrics,
         availability: Availability,
+        chance: Random = _SYSTEM,
     ) -> None:
+        """`chance` names sessions."""
         self._rooms = rooms
         self._server = server
         self._stream = stream
         self._clock = clock
         self._welcome = _welcome(server, stream, log_epoch)
-        self._streams: set[PlayStream] = set()
+        # A dictionary where a set would do: they are told things in the order they came.
+        self._streams: dict[PlayStream, None] = {}
         self._draining = False
         self._metrics = metrics
         self._availability = availability
+        self._chance = chance
         self._statuses = Bucket(_STATUSES_PER_SECOND, _STATUSES_AT_ONCE, clock.now_ms())
         self._status_alarm: Alarm | None = None
         availability.listen(lambda _: self._status_changed())
@@ -138,7 +142,7 @@ class PlayService:
         if refusal is not None:
             await abort(context, refusal)
         stream = self._open(context)
-        self._streams.add(stream)
+        self._streams[stream] = None
         with logger.contextualize(session_id=stream.session.session_id):
             logger.debug("stream opened")
             try:
@@ -146,7 +150,7 @@ class PlayService:
             except Exception:
                 refusal = incident("a stream")
             finally:
-                self._streams.discard(stream)
+                self._streams.pop(stream, None)
                 logger.debug("stream closed")
             if refusal is not None:
                 await abort(context, refusal)
@@ -160,7 +164,7 @@ class PlayService:
         return None
 
     def _open(self, context: Context) -> PlayStream:
-        session_id = secrets.token_hex(8)
+        session_id = self._chance.randbytes(8).hex()
         welcome = pb.Welcome()
         welcome.CopyFrom(self._welcome)
         welcome.session_id = session_id

@@ -177,6 +177,8 @@ class Room:
         # One more than can be resumed: its correlation id proves the resume point.
         self._tail = Tail(tail_events + 1)
         self._pending: tuple[Proposal, _Batch] | None = None
+        self._doubted: Sequence[Ticket] = ()
+        """What a proposal had accepted when the log was looked into instead."""
         self._snapshot: tuple[int, bytes] = (0, b"")
         self._frame = _Frame(-1, -1, replay=False, attempt=0, encoded=b"")
 
@@ -241,7 +243,12 @@ class Room:
         # A receipt speaks of the seat; it is read to nobody who cannot prove
         # the seat now, even if the stream could when it was opened.
         actor = ticket.actor
-        if actor.player_id and batch.state.player_with_secret(actor.seat_hash) != actor.player_id:
+        proved = any(ticket is doubted for doubted in self._doubted)  # and may be what took it
+        if (
+            not proved
+            and actor.player_id
+            and batch.state.player_with_secret(actor.seat_hash) != actor.player_id
+        ):
             return None
         receipt = self._receipt(sender, ticket.correlation_id, batch)
         if receipt is None:
@@ -277,7 +284,7 @@ class Room:
         """Take over what was committed; only now may anything of it be answered or sent."""
         if self._pending is None or commit.proposal is not self._pending[0]:
             raise AssertionError("a commit of another proposal")
-        batch, self._pending = self._pending[1], None
+        batch, self._pending, self._doubted = self._pending[1], None, ()
         if batch.events:
             self.state = batch.state
         for event, sealed, record in batch.events:
@@ -289,7 +296,9 @@ class Room:
 
         Raises GameCorrupt where a record cannot be read or does not follow.
         """
-        self._pending = None
+        if self._pending is not None:
+            answers, self._pending = self._pending[1].answers, None
+            self._doubted = [each.ticket for each in answers if each.result.HasField("accepted")]
         applied = []
         for record in records:
             try:

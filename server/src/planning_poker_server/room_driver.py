@@ -252,6 +252,7 @@ class RoomDriver:
             self._deciding = False
 
     async def _decide(self, tickets: Sequence[Ticket]) -> None:
+        doubted = False  # these tickets, even if the log has told meanwhile what became of them
         for _ in range(_MAX_CONFLICTS):
             try:
                 if self._in_doubt:
@@ -261,6 +262,7 @@ class RoomDriver:
                 if not tickets and not proposal.records:
                     return
                 outcome = await self._append(proposal)
+                doubted |= outcome is None
                 if isinstance(outcome, Conflict):
                     if self._purged(outcome, proposal):
                         self._give_up(tickets, pb.DETACH_REASON_PURGED, gone())
@@ -269,13 +271,15 @@ class RoomDriver:
             except LogUnavailable as error:
                 # Said once, however many games and commands it concerns.
                 level = "ERROR" if self._availability.failed() else "DEBUG"
-                self._refuse_unavailable(tickets, error, level)
+                definite = error.definite and not (self._in_doubt or doubted)
+                self._refuse_unavailable(tickets, error, level, definite=definite)
                 return
             if isinstance(outcome, Commit):
                 self._publish(outcome)
                 return
         starved = LogUnavailable("too many conflicts", definite=True)
-        self._refuse_unavailable(tickets, starved, "ERROR")
+        definite = not (self._in_doubt or doubted)
+        self._refuse_unavailable(tickets, starved, "ERROR", definite=definite)
 
     async def _append(self, proposal: Proposal) -> Commit | Conflict | None:
         """None: it is in doubt whether the log took it; look there before deciding again."""
@@ -329,9 +333,8 @@ class RoomDriver:
             self._no_timers_before_ms = 0
 
     def _refuse_unavailable(
-        self, tickets: Sequence[Ticket], error: LogUnavailable, level: str
+        self, tickets: Sequence[Ticket], error: LogUnavailable, level: str, *, definite: bool
     ) -> None:
-        definite = error.definite and not self._in_doubt
         # What would follow by itself must not be forgotten.
         self._recheck_ms = self._now_ms() + _RETRY_MS
         bound = logger.bind(game_id=self.room.game_id)

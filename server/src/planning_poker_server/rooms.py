@@ -1,7 +1,6 @@
 """All games of this process: finds, loads and drops their rooms, passes on what streams ask."""
 
 import asyncio
-import time
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
@@ -33,7 +32,7 @@ from planning_poker_server.room_driver import RoomDriver, corrupt, failed, gone
 from planning_poker_server.seats import proves
 from planning_poker_server.settings import RoomSettings
 
-_YIELD_S = 0.005
+_REPLAYED_AT_ONCE = 50
 _POLL_MS = 1_000
 _LOAD_AHEAD_MS = 2_000
 _LOAD_AT_ONCE = 100
@@ -68,7 +67,8 @@ class Rooms:
         # Games that could not be loaded: said once, and left alone until
         # somebody asks for them, since they may have been repaired.
         self._unreadable: set[str] = set()
-        self._tasks: set[asyncio.Task[Any]] = set()
+        # A dictionary where a set would do: in every run they end in the order they began.
+        self._tasks: dict[asyncio.Task[Any], None] = {}
         self._passcodes = Passcodes()
         self._passcode_attempts = Buckets(settings.passcode_attempts_per_minute)
         # Right ones and new ones cost the same to hash, and there are two threads for all.
@@ -202,19 +202,19 @@ class Rooms:
         self._closing = True
         for driver in self._drivers.values():
             driver.stop(draining())
-        for task in self._tasks - self._room_tasks():
-            task.cancel()
         deciding = self._room_tasks()
+        for task in [task for task in self._tasks if task not in deciding]:
+            task.cancel()
         _, late = await asyncio.wait(deciding, timeout=within_s) if deciding else ((), ())
         if late:
             logger.warning("gave up waiting for the log in {} games", len(late))
-        for task in late:
+        for task in [task for task in deciding if task in late]:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._passcodes.close()
 
-    def _room_tasks(self) -> set[asyncio.Task[Any]]:
-        return {task for task in self._tasks if task.get_name().startswith("room ")}
+    def _room_tasks(self) -> dict[asyncio.Task[Any], None]:
+        return {task: None for task in self._tasks if task.get_name().startswith("room ")}
 
     # Commands
 
@@ -449,24 +449,21 @@ class Rooms:
 
     def _spawn(self, work: Coroutine[Any, Any, Any], name: str | None = None) -> asyncio.Task[Any]:
         task = asyncio.get_running_loop().create_task(work, name=name)
-        self._tasks.add(task)
+        self._tasks[task] = None
         task.add_done_callback(self._done)
         return task
 
     def _done(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         if not task.cancelled() and task.exception() is not None:
             logger.opt(exception=task.exception()).error("a task failed")
 
 
 async def _replay(room: Room, page: Sequence[Record]) -> None:
     """Apply a page without keeping the loop for longer than some milliseconds."""
-    began = time.perf_counter()
-    for start in range(0, len(page), 50):
-        room.catch_up(page[start : start + 50])
-        if time.perf_counter() - began > _YIELD_S:
-            await asyncio.sleep(0)
-            began = time.perf_counter()
+    for start in range(0, len(page), _REPLAYED_AT_ONCE):
+        room.catch_up(page[start : start + _REPLAYED_AT_ONCE])
+        await asyncio.sleep(0)
 
 
 def _brings_passcode(command: pb.Command) -> bool:

@@ -463,7 +463,9 @@ class Session:
     def tick(self, now_ms: int) -> None:
         """Do what is due."""
         if self._hello_by_ms is not None and now_ms >= self._hello_by_ms:
-            self.end(refuse(pb.REASON_HELLO_TIMEOUT, "No Hello came in time."), now_ms)
+            late = refuse(pb.REASON_HELLO_TIMEOUT, "No Hello came in time.")
+            # It may be on its way still, or this process have slept: another stream may do better.
+            self.end(late, now_ms, next_step=pb.NEXT_STEP_RESUME)
             return
         self._followed.look(now_ms, self._heard_ms, quiet=not self.has_output)
         self._drop_failed(now_ms)

@@ -63,7 +63,7 @@ class WatchService:
         self._operators = operators
         self._stream = stream
         self._clock = clock
-        self._bells: set[_Bell] = set()
+        self._bells: dict[_Bell, None] = {}
 
     def drain(self) -> None:
         """Take no new ones, and end those that there are."""
@@ -77,13 +77,13 @@ class WatchService:
             request = parsed(pb.WatchEventsRequest, message)
             _check(request)
             bell = _Bell(self._clock)
-            self._bells.add(bell)
+            self._bells[bell] = None
             try:
                 await self._watch(request, context, bell)
             except ValueError as error:
                 raise Refused(_unknown_cursor(error)) from error
             finally:
-                self._bells.discard(bell)
+                self._bells.pop(bell, None)
 
     async def _watch(self, request: pb.WatchEventsRequest, context: Context, bell: "_Bell") -> None:
         if request.game_id:

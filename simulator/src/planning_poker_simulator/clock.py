@@ -4,9 +4,10 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from contextvars import copy_context
 from itertools import count
 
-from planning_poker_server.clock import SteadyClock
+from planning_poker_server.clock import Clock, SteadyClock
 
 
 class _Alarm:
@@ -17,6 +18,8 @@ class _Alarm:
         self.loop = asyncio.get_running_loop()
         self._clock = clock
         self._callback = callback
+        # Whoever puts the clock forward does not lend it theirs.
+        self._context = copy_context()
         self._handle: asyncio.Handle | None = None
 
     def schedule(self, delay_ms: int) -> None:
@@ -24,10 +27,10 @@ class _Alarm:
         if self._handle is not None:
             self._handle.cancel()
         if delay_ms > 0:
-            self._handle = self.loop.call_later(delay_ms / 1_000, self._ring)
+            self._handle = self.loop.call_later(delay_ms / 1_000, self._ring, context=self._context)
         else:
             # First come, first served, which call_later does not promise.
-            self._handle = self.loop.call_soon(self._ring)
+            self._handle = self.loop.call_soon(self._ring, context=self._context)
 
     def _ring(self) -> None:
         self._clock.forget(self)
@@ -40,15 +43,15 @@ class _Alarm:
 
 
 class AdvancingClock:
-    """The time of the machine, and as much more as it was advanced by.
+    """The time of the machine, or of another clock, and as much more as it was advanced by.
 
     Advancing is one jump, as after a laptop's lid was opened: everything that
     falls due by it happens then, in the order in which it was due, and what
     follows from that counts from the new time.
     """
 
-    def __init__(self) -> None:
-        self._steady = SteadyClock()
+    def __init__(self, below: Clock | None = None) -> None:
+        self._below = below or SteadyClock()
         self._advanced_ms = 0
         self._alarms: dict[_Alarm, int] = {}
         self._serial: Iterator[int] = count()
@@ -56,7 +59,7 @@ class AdvancingClock:
 
     def now_ms(self) -> int:
         """Milliseconds since the epoch."""
-        return self._steady.now_ms() + self._advanced_ms
+        return self._below.now_ms() + self._advanced_ms
 
     def call_at(self, due_ms: int, callback: Callable[[], None]) -> _Alarm:
         """Call on the running loop once it is `due_ms`, by passing or by advancing."""

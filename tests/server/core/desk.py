@@ -7,7 +7,8 @@ from planning_poker_server.outbox import Outbox
 from planning_poker_server.requests import CommandRequest, Request
 from planning_poker_server.room import Room
 from planning_poker_server.session import Session
-from tests.server.core.parts import GAME_ID, PRINCIPAL, START_MS, cid, seat_of, stream_settings
+from planning_poker_simulator.virtual_time import START_MS
+from tests.server.core.parts import GAME_ID, PRINCIPAL, cid, seat_of, stream_settings
 
 
 class Desk:

@@ -20,9 +20,9 @@ from planning_poker_server.eventlog.port import (
 from planning_poker_server.metrics import Metrics
 from planning_poker_server.requests import AttachRequest
 from planning_poker_server.rooms import Rooms
+from planning_poker_simulator.virtual_time import CLOCK, now_ms, quiet
 from tests.server.core.parts import CODE, GAME_ID, Bench, cid, room_settings, secret_of
 from tests.server.core.scripted import Client
-from tests.server.core.virtual_time import CLOCK, now_ms, quiet
 
 PEER = "ipv4:127.0.0.1"
 

@@ -13,8 +13,8 @@ from planning_poker_server.eventlog.port import Commit, Proposal, Record
 from planning_poker_server.room import Publication, Room, Ticket
 from planning_poker_server.seats import hash_of
 from planning_poker_server.settings import RoomSettings, StreamSettings
+from planning_poker_simulator.virtual_time import START_MS
 
-START_MS = 1_750_000_000_000
 GAME_ID = "0123456789abcdef0123456789abcdef"
 CODE = "K7QF-3M"
 PRINCIPAL = "anonymous"

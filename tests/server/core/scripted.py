@@ -25,9 +25,9 @@ from planning_poker_server.requests import AttachRequest, CommandRequest
 from planning_poker_server.room import Room, Ticket
 from planning_poker_server.room_driver import RoomDriver
 from planning_poker_server.settings import RoomSettings
+from planning_poker_simulator.virtual_time import CLOCK, now_ms, quiet
 from tests.server.core.desk import Desk
 from tests.server.core.parts import GAME_ID, PRINCIPAL, Bench, creation, room_settings, secret_of
-from tests.server.core.virtual_time import CLOCK, now_ms, quiet
 
 
 class ScriptedLog(MemoryLog):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import planningpoker.storage.v1 as storage
 import planningpoker.v1 as pb
 from planning_poker_server.requests import AttachRequest
+from planning_poker_simulator.virtual_time import VirtualLoop, in_virtual_time, let_pass, quiet
 from tests.server.core.desk import cast
 from tests.server.core.parts import (
     GAME_ID,
@@ -21,7 +22,6 @@ from tests.server.core.parts import (
     ticket,
 )
 from tests.server.core.scripted import Client, Played, detached, driven, names, results, versions
-from tests.server.core.virtual_time import VirtualLoop, in_virtual_time, let_pass, quiet
 
 GRACE_MS = 15_000
 

@@ -3,7 +3,7 @@
 import asyncio
 
 from planning_poker_server.clock import SteadyClock, sleep_until
-from tests.server.core.virtual_time import CLOCK, in_virtual_time, let_pass, now_ms
+from planning_poker_simulator.virtual_time import CLOCK, in_virtual_time, let_pass, now_ms
 
 
 async def test_nothing_is_called_before_its_time() -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 import planningpoker.v1 as pb
+from planning_poker_simulator.virtual_time import in_virtual_time, let_pass, quiet
 from tests.server.core.desk import cast
 from tests.server.core.parts import (
     GAME_ID,
@@ -18,7 +19,6 @@ from tests.server.core.parts import (
     vote,
 )
 from tests.server.core.scripted import Client, Played, driven, results
-from tests.server.core.virtual_time import in_virtual_time, let_pass, quiet
 
 EVERYONE = pb.PERMISSION_EVERYONE
 

@@ -10,9 +10,9 @@ from planning_poker_server.domain.consequences import RESERVED_EVENTS
 from planning_poker_server.domain.types import Actor, FireTimer
 from planning_poker_server.eventlog.port import Commit, GameCorrupt, Proposal, Record
 from planning_poker_server.room import Room, Ticket
+from planning_poker_simulator.virtual_time import START_MS
 from tests.server.core.parts import (
     GAME_ID,
-    START_MS,
     Bench,
     automatic,
     cid,

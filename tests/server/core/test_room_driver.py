@@ -6,10 +6,10 @@ import planningpoker.v1 as pb
 from planning_poker_server import ids
 from planning_poker_server.domain.refusals import refuse
 from planning_poker_server.eventlog.port import GameCorrupt, LogUnavailable
+from planning_poker_simulator.virtual_time import START_MS, in_virtual_time, let_pass, now_ms, quiet
 from tests.server.core.desk import cast
 from tests.server.core.parts import (
     GAME_ID,
-    START_MS,
     cid,
     game,
     reason,
@@ -36,7 +36,6 @@ from tests.server.core.scripted import (
     ticket_of,
     versions,
 )
-from tests.server.core.virtual_time import in_virtual_time, let_pass, now_ms, quiet
 
 
 def join(name: str, *, attach: bool = False) -> pb.Command:

@@ -3,6 +3,7 @@
 import asyncio
 
 import planningpoker.v1 as pb
+from planning_poker_simulator.virtual_time import in_virtual_time, let_pass, quiet
 from tests.server.core.desk import cast
 from tests.server.core.parts import (
     GAME_ID,
@@ -16,7 +17,6 @@ from tests.server.core.parts import (
     vote,
 )
 from tests.server.core.scripted import Client, Played, driven, full, names, versions
-from tests.server.core.virtual_time import in_virtual_time, let_pass, quiet
 
 SETTLE_MS = 30_000
 GRACE_MS = 15_000

@@ -8,6 +8,7 @@ import pytest
 import planningpoker.v1 as pb
 from planning_poker_server.domain.types import Timer
 from planning_poker_server.eventlog.port import LogUnavailable
+from planning_poker_simulator.virtual_time import in_virtual_time, let_pass, quiet
 from tests.server.core.desk import cast
 from tests.server.core.houses import CountingLog, House, house
 from tests.server.core.parts import (
@@ -21,7 +22,6 @@ from tests.server.core.parts import (
     ticket,
 )
 from tests.server.core.scripted import Client, detached, names, results, versions
-from tests.server.core.virtual_time import in_virtual_time, let_pass, quiet
 
 OTHER_ID = "f" * 32
 

@@ -9,11 +9,11 @@ from planning_poker_server.calls import Context
 from planning_poker_server.grpc_api import PlayService
 from planning_poker_server.metrics import Metrics
 from planning_poker_server.settings import ServerSettings
+from planning_poker_simulator.virtual_time import CLOCK, in_virtual_time, let_pass, quiet
 from tests.server.core.desk import Desk
 from tests.server.core.houses import House, house
 from tests.server.core.parts import stream_settings
 from tests.server.core.test_streams import Transport
-from tests.server.core.virtual_time import CLOCK, in_virtual_time, let_pass, quiet
 
 _SERVER = ServerSettings(
     host="localhost",

@@ -17,6 +17,7 @@ from planning_poker_server.domain.refusals import RETRYABLE
 from planning_poker_server.eventlog.port import Commit, Conflict, Proposal
 from planning_poker_server.requests import AttachRequest, CommandRequest
 from planning_poker_server.settings import RoomSettings
+from planning_poker_simulator.virtual_time import VirtualLoop, let_pass, now_ms, quiet
 from tests.server.core.parts import GAME_ID, Bench, cid, game, room_settings, secret_of, ticket
 from tests.server.core.scripted import (
     Client,
@@ -30,7 +31,6 @@ from tests.server.core.scripted import (
     overtaken_by,
     ticket_of,
 )
-from tests.server.core.virtual_time import VirtualLoop, let_pass, now_ms, quiet
 
 _NAMES = ("Ada", "Bob", "Cid", "Dee")
 _OTHERS = ["retract", "start", "reveal", "story", "rename", "observe"]

@@ -16,6 +16,7 @@ import pytest
 import planningpoker.v1 as pb
 from planning_poker_server.outbox import Outbox
 from planning_poker_server.requests import AttachRequest
+from planning_poker_simulator.virtual_time import VirtualLoop, let_pass, now_ms, quiet
 from tests.server.core.follower import Follower
 from tests.server.core.parts import GAME_ID, cid, game, room_settings, secret_of, ticket
 from tests.server.core.scripted import (
@@ -29,7 +30,6 @@ from tests.server.core.scripted import (
     ticket_of,
 )
 from tests.server.core.test_simulation import slow
-from tests.server.core.virtual_time import VirtualLoop, let_pass, now_ms, quiet
 
 _NAMES = ("Ada", "Bob", "Cid", "Dee")
 _WINDOWS: tuple[dict[str, int], ...] = (

@@ -12,6 +12,7 @@ from planning_poker_server.domain.refusals import refuse
 from planning_poker_server.metrics import Metrics
 from planning_poker_server.session import Session
 from planning_poker_server.streams import PlayStream
+from planning_poker_simulator.virtual_time import CLOCK, in_virtual_time, let_pass, now_ms, quiet
 from tests.server.core.desk import cast
 from tests.server.core.houses import CountingLog, House, house
 from tests.server.core.parts import (
@@ -23,7 +24,6 @@ from tests.server.core.parts import (
     stream_settings,
 )
 from tests.server.core.scripted import names, versions
-from tests.server.core.virtual_time import CLOCK, in_virtual_time, let_pass, now_ms, quiet
 
 _EOF = object()
 
