@@ -147,8 +147,8 @@ class Rooms:
         purging = asyncio.get_running_loop().create_task(
             self._purge(game_id, why, expected_head), name=f"room {game_id} purged"
         )
-        self._tasks.add(purging)
-        purging.add_done_callback(self._tasks.discard)
+        self._tasks[purging] = None
+        purging.add_done_callback(lambda _: self._tasks.pop(purging, None))
         return await asyncio.shield(purging)
 
     async def _purge(self, game_id: str, why: str, expected_head: int | None) -> bool:

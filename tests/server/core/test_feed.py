@@ -17,7 +17,7 @@ from planning_poker_server.eventlog.port import (
     Summary,
 )
 from planning_poker_server.feed import Feed, FeedReader
-from tests.server.core.virtual_time import CLOCK, in_virtual_time, let_pass
+from planning_poker_simulator.virtual_time import CLOCK, in_virtual_time, let_pass
 
 
 class Log(MemoryLog):
