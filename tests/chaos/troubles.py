@@ -4,13 +4,14 @@ import asyncio
 import resource
 import signal
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from random import Random
 from typing import Final
 
 from planning_poker_simulator import FaultProxy
 from tests.integration.process import ServerProcess
+from tests.integration.raw import eventually
 from tests.integration.sitting import Sitting
 
 _FULL: Final = 4_096
@@ -27,13 +28,17 @@ class Troubles:
         network: FaultProxy,
         programs: Sequence[Sitting],
         random: Random,
+        *,
+        is_noticed: Callable[[], bool],
     ) -> None:
+        """`is_noticed` tells whether clients know that nothing can be stored."""
         self.happened: Counter[str] = Counter()
         self._server = server
         self._network = network
         self._programs = programs
         self._random = random
-        self._kinds = {
+        self._is_noticed = is_noticed
+        self._kinds: dict[str, Callable[[], Awaitable[None]]] = {
             "kill -9 of the server": self._kill,
             "freeze of the server": self._freeze_server,
             "freeze of a client": self._freeze_client,
@@ -77,15 +82,17 @@ class Troubles:
 
     async def _fill_the_disk(self) -> None:
         self._server.limit_files_to(_FULL)
+        await eventually(self._is_noticed)
         await self._a_while(0.5)
         self._server.limit_files_to(resource.RLIM_INFINITY)
+        await eventually(lambda: not self._is_noticed())
 
     async def _cut(self) -> None:
         links = self._network.connections
         for link in self._random.sample(links, self._random.randint(1, len(links))):
             link.cut(self._random.choice(["rst", "fin"]))
 
-    async def _line(self, fault: partial[None], seconds: float) -> None:
+    async def _line(self, fault: Callable[[], None], seconds: float) -> None:
         fault()
         await self._a_while(seconds)
         self._network.restore()
