@@ -59,9 +59,14 @@ test-long: $(READY) ## Run what takes minutes, with its figures: idle streams, a
 	  -m "long or traffic" $(ARGS)
 
 .PHONY: powercut
-powercut: $(READY) ## Cut the log's power POWERCUTS (3000) times, in about two minutes; SEED=17 repeats one life
+powercut: $(READY) ## Cut the log's power POWERCUTS (3000) times, a few minutes; SEED=17 repeats ten of them
 	@POWERCUTS=$${POWERCUTS:-3000} $(if $(SEED),POWERCUT_SEED=$(SEED)) $(BIN)/python -m pytest -n 2 -rP --show-capture=stdout \
 	  tests/powercut/test_power_cuts.py -k "promised or found_out" $(ARGS)
+
+.PHONY: chaos
+chaos: $(READY) ## Kill, freeze and starve a real server for CHAOS_SECONDS (60); SEED=17 for other troubles
+	@CHAOS_SECONDS=$${CHAOS_SECONDS:-60} $(if $(SEED),CHAOS_SEED=$(SEED)) $(BIN)/python -m pytest -rP --show-capture=stdout \
+	  tests/chaos $(ARGS)
 
 .PHONY: check
 check: lint types layers check-generated buf-lint ## Check all that needs no running: style, types, layers, contract

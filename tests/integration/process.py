@@ -84,6 +84,14 @@ class ServerProcess:
         self._process.send_signal(signal.SIGKILL)
         await self._ended()
 
+    def freeze(self) -> None:
+        """Let it do nothing, as a host that is paused."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on as if no time had passed."""
+        self._process.send_signal(signal.SIGCONT)
+
     async def terminate(self) -> int:
         """Ask it to stop; its exit code."""
         self._process.send_signal(signal.SIGTERM)
@@ -97,7 +105,10 @@ class ServerProcess:
         return self._process.returncode
 
     def limit_files_to(self, size: int) -> None:
-        """No file may grow beyond `size` bytes: to a database, that is a full disk."""
+        """No file may grow beyond `size` bytes: to a database, that is a full disk.
+
+        RLIM_INFINITY takes it back.
+        """
         resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
     def forget_peak(self) -> None:

@@ -2,10 +2,7 @@
 
 import asyncio
 import signal
-import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -14,49 +11,9 @@ from planning_poker_client import Game, PokerClient
 from tests.integration.figures import tell
 from tests.integration.process import ServerProcess
 from tests.integration.raw import PATIENCE_S
-from tests.workspace.tree import ROOT
+from tests.integration.sitting import sitting
 
 NOTICED_WITHIN_S = 30.0
-PROGRAM = Path(__file__).with_name("sitting_player.py")
-
-
-class Sitting:
-    """The program of sitting_player.py."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-
-    def signal(self, number: signal.Signals) -> None:
-        self._process.send_signal(number)
-
-    async def says(self, *words: object) -> list[str]:
-        """The first line that begins with these words, and those before it."""
-        assert self._process.stdout is not None
-        wanted, heard = " ".join(map(str, words)), list[str]()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE_S):
-                async for line in self._process.stdout:
-                    heard.append(line.decode().strip())
-                    if heard[-1].startswith(wanted):
-                        return heard
-        raise AssertionError(f"never said {wanted!r}: {heard}")
-
-    async def ends(self) -> int:
-        async with asyncio.timeout(PATIENCE_S):
-            return await self._process.wait()
-
-
-@asynccontextmanager
-async def sitting(*arguments: str) -> AsyncIterator[Sitting]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, PROGRAM, *arguments, stdout=asyncio.subprocess.PIPE, cwd=ROOT
-    )
-    try:
-        yield Sitting(process)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
 
 
 async def presence(game: Game, player_id: str, *, present: bool, within: float) -> float:

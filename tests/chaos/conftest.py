@@ -1,0 +1,1 @@
+from tests.integration.conftest import only_warnings as only_warnings
