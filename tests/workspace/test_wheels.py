@@ -111,6 +111,14 @@ def test_the_servers_wheel_brings_the_templates_of_reports(wheels: Path) -> None
     assert names <= names_in(wheels, "planning_poker_server")
 
 
+def test_the_simulators_wheel_brings_its_scenarios_and_its_command(wheels: Path) -> None:
+    folder = "planning_poker_simulator/scenarios/shipped"
+    shipped = (ROOT / "simulator/src" / folder).glob("*.yaml")
+    names = names_in(wheels, "planning_poker_simulator")
+    assert {f"{folder}/{path.name}" for path in shipped} <= names
+    assert any(name.endswith("entry_points.txt") for name in names)
+
+
 @pytest.mark.parametrize(
     "package",
     [

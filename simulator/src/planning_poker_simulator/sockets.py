@@ -44,9 +44,10 @@ def tune(each: socket.socket) -> None:
 
 def reset(writer: asyncio.StreamWriter) -> None:
     """End it with RST, as a program that crashed or a firewall does."""
-    with suppress(OSError):  # it may be gone already
-        linger = struct.pack("ii", 1, 0)
-        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    own = writer.get_extra_info("socket")
+    if own is not None:  # uvloop has none any more once it is gone, or one that is closed
+        with suppress(OSError, ValueError):
+            own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
 
 

@@ -25,6 +25,8 @@ from planning_poker_simulator.scenarios.shelf import read_scenario, shipped
 
 _MOST_JOBS: Final = 32
 _CONNECT_S: Final = 5.0
+_WIDTH: Final = 120
+"""Of tables that go into a file or a pipe."""
 _EXAMPLES: Final = """\
 examples:
   poker-sim run                           play all scenarios that are shipped
@@ -75,7 +77,8 @@ def _jobs(text: str) -> int:
 
 def _run(arguments: Namespace) -> int:
     scenarios = _read(arguments.files or shipped(), arguments)
-    out = Console(file=sys.stdout, soft_wrap=not sys.stdout.isatty(), highlight=False)
+    width = None if sys.stdout.isatty() else _WIDTH
+    out = Console(file=sys.stdout, width=width, highlight=False)
     if arguments.list:
         with printing():
             out.print(listing(scenarios))

@@ -58,8 +58,10 @@ def _failure(result: Result) -> RenderableType:
         ("failed ", "bold red"),
         (said(result.scenario.name, "bold")),
         f" in {result.scenario.source}",
+        no_wrap=True,
+        overflow="ignore",
     )
-    return Group(Text(), title, Padding(Group(*_details(result)), (0, 0, 0, 2)))
+    return Group(Text(), title, Padding(Group(*_details(result)), (0, 0, 0, 2), expand=False))
 
 
 def _details(result: Result) -> Iterator[Text]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import yaml
 
@@ -10,6 +10,12 @@ _DEEPEST: Final = 50
 """Lists and keys inside each other."""
 _PROBLEMS: Final = 100
 """More of them are not told."""
+
+
+class _Mark(Protocol):
+    """A place in a file, as either of the library's two parsers gives it."""
+
+    line: int
 
 
 class Problem(NamedTuple):
@@ -67,17 +73,21 @@ def _check_events(text: str) -> None:
     depth = 0
     for each in yaml.parse(text, yaml.SafeLoader):
         if isinstance(each, yaml.AliasEvent):
-            line = each.start_mark.line + 1
-            raise BadYaml(Problem(line, "aliases (*name) are not for scenarios: repeat the text"))
+            what = "aliases (*name) are not for scenarios: repeat the text"
+            raise BadYaml(Problem(_line(each.start_mark), what))
         depth += isinstance(each, yaml.CollectionStartEvent)
         depth -= isinstance(each, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
-            raise BadYaml(Problem(each.start_mark.line + 1, "this is nested too deeply"))
+            raise BadYaml(Problem(_line(each.start_mark), "this is nested too deeply"))
 
 
 def line_of(node: yaml.Node) -> int:
     """Counted from 1."""
-    return int(node.start_mark.line) + 1
+    return _line(node.start_mark)
+
+
+def _line(mark: _Mark | None) -> int:
+    return mark.line + 1 if mark is not None else 1
 
 
 def is_nothing(node: yaml.Node) -> bool:
