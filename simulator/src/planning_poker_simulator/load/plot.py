@@ -34,7 +34,8 @@ def _over_time(axes: Axes, due_s: Sequence[float], seen_ms: Sequence[float]) -> 
     share = "" if step == 1 else f" (1 of {step})"
     label = f"a vote{share}"
     axes.plot(due_s[::step], seen_ms[::step], ".", color=_VOTE, markersize=2, label=label)
-    width_s = max(max(due_s) / 40, 0.25)
+    # Wide enough for about a hundred votes, so that p99 is not merely the slowest.
+    width_s = max(max(due_s) / 40, max(due_s) * 100 / len(seen_ms))
     found = spans(due_s, seen_ms, width_s)
     at = [span.at_s for span in found]
     each = f"of each {width_s:.2g} s"

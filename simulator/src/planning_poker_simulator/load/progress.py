@@ -1,4 +1,4 @@
-"""How a load gets on, on standard error while that is a terminal."""
+"""How a load gets on, on standard error: bars on a terminal, else a line for each part."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -8,6 +8,8 @@ from typing import Final
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from planning_poker_server.cli.running import complain
+
 Tell = Callable[[float, str], None]
 """Called with how much is done and a few words on it."""
 
@@ -15,13 +17,15 @@ _EVERY_S: Final = 0.2
 
 
 class Display:
-    """A bar for each part of the load; draws only when told, to cost the load little."""
+    """Tells of each part of the load; draws only when told, to cost the load little."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
 
-    def begin(self, what: str, total: float) -> Tell:
-        """Show another bar."""
+    def begin(self, what: str, of: str, total: float) -> Tell:
+        """Another part: what is done, with how much in words and as a number."""
+        if self._progress.disable:
+            complain(f"{what} {of}.")
         task = self._progress.add_task(what, total=total, words="")
         drawn_s = 0.0
 
@@ -38,7 +42,7 @@ class Display:
 
 @contextmanager
 def display() -> Iterator[Display]:
-    """Show bars until the end of the block, if anybody can see them."""
+    """Show bars until the end of the block."""
     console = Console(stderr=True, highlight=False)
     columns = (
         TextColumn("{task.description:<8}"),

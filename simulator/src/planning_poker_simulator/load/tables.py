@@ -34,7 +34,7 @@ def _refusal(effort: Effort) -> RenderableType:
 def headline(result: Result) -> str:
     """What was done, in a line."""
     plan = result.plan
-    where = "a server of its own" if result.server.embedded else result.server.address
+    where = "a server started for it" if result.server.embedded else result.server.address
     cut = f", interrupted after {result.elapsed_s:.1f} s" if result.interrupted else ""
     return (
         f"{plan.games:,} games of {plan.players:,} on {where}: {plan.votes_per_s:g} votes/s "
