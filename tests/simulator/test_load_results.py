@@ -160,7 +160,7 @@ def test_a_bound_for_latencies_is_not_kept_where_there_are_none() -> None:
 
 
 def text_of(result: Result) -> str:
-    console = Console(width=100)
+    console = Console(width=120)
     with console.capture() as captured:
         console.print(told(result))
     return captured.get()

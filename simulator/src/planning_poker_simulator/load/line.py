@@ -112,11 +112,11 @@ class Line:
         """Commands that wait for their answer."""
         return len(self._unanswered)
 
-    async def open(self) -> None:
+    async def open(self, within_s: float = _OPEN_WITHIN_S) -> None:
         """Connect. Raises NoServer."""
         self._task = asyncio.get_running_loop().create_task(self._live())
         try:
-            async with asyncio.timeout(_OPEN_WITHIN_S):
+            async with asyncio.timeout(within_s):
                 await self._welcomed.wait()
         except TimeoutError:
             why = f" ({self._ended})" if self._ended else ""

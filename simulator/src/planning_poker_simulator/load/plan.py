@@ -4,6 +4,7 @@ import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count, takewhile
 from random import Random
 from typing import Final, Literal, NamedTuple, TypeAlias
 
@@ -54,14 +55,18 @@ def votes(plan: Plan) -> Iterator[Vote]:
     """
     random = Random(plan.seed)  # noqa: S311, it has to be repeatable
     tables = _Tables(plan.games, plan.players, random)
-    due_s = 0.0
-    while True:
-        gap = random.expovariate(1) if plan.arrivals == "poisson" else 1.0
-        due_s += gap / plan.votes_per_s
-        if due_s >= plan.duration_s:
-            return
+    for due_s in takewhile(lambda due_s: due_s < plan.duration_s, _times(plan, random)):
         game, number, player = tables.next(due_s)
         yield Vote(due_s, game, number, player, random.choice(CARDS))
+
+
+def _times(plan: Plan, random: Random) -> Iterator[float]:
+    if plan.arrivals == "steady":
+        yield from (number / plan.votes_per_s for number in count(1))
+    due_s = 0.0
+    while True:
+        due_s += random.expovariate(plan.votes_per_s)
+        yield due_s
 
 
 class _Tables:

@@ -14,6 +14,7 @@ from planning_poker_simulator.load.table import STORIES, Player, Table
 from planning_poker_simulator.load.tally import Tally, reason
 
 _AT_ONCE: Final = 10
+_FIRST_S: Final = 3.0
 _PATIENCE_S: Final = 120.0
 _RETRY_S: Final = 1.0
 
@@ -81,7 +82,7 @@ async def seated(
 
 
 async def _open(house: House) -> None:
-    await house.lines[0].open()  # so that a wrong address is told once
+    await house.lines[0].open(_FIRST_S)  # so that a wrong address is told once, and soon
     gate = asyncio.Semaphore(_AT_ONCE)
 
     async def open_one(line: Line) -> None:

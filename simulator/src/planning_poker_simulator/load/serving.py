@@ -17,6 +17,8 @@ from planning_poker_server.observability import configure_logging
 
 # All players come from one address, as no real ones do.
 _NO_LIMIT: Final = 1_000_000
+# Those who load it are gone by then; it is only to part in good order.
+_DRAIN_MS: Final = 2_000
 _STATM: Final = Path("/proc/self/statm")
 
 
@@ -53,7 +55,7 @@ async def _serve(url: str) -> int:
     say(json.dumps({"address": server.address}))
     while await lines.readline():
         say(json.dumps(usage()))
-    await server.stop(0)
+    await server.stop(_DRAIN_MS)
     return 0
 
 
