@@ -95,6 +95,28 @@ async def test_a_lost_network_costs_reconnects_and_latency_but_no_vote(
     assert counts.delivered == counts.expected
 
 
+async def test_every_vote_that_was_due_while_nothing_went_through_is_charged_for_it(
+    poker_server: PokerServer,
+) -> None:
+    measuring = Measuring(SMALL, poker_server.address)
+
+    async def stall() -> None:
+        await eventually(lambda: measuring.voting and measuring.tally.votes >= 10)
+        poker_server.network.black_hole()
+        await eventually(lambda: measuring.tally.votes >= 40)
+        poker_server.network.restore()
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(stall())
+        result = await measuring.measure()
+    # Thirty were due in three quarters of a second. Whoever waits for an
+    # answer before sending the next one would have been late with three.
+    assert sum(took_ms > 100 for took_ms in measuring.tally.seen_ms) >= 20
+    assert result.seen is not None
+    assert result.seen.max_ms > 600
+    assert result.counts.accepted_votes == 59
+
+
 # As a command
 
 

@@ -123,6 +123,7 @@ def test_a_result_in_json_has_every_figure_with_its_unit() -> None:
         "embedded": True,
         "cpu": 0.25,
         "rss_bytes": 100 << 20,
+        "others_cpu": None,
     }
     assert found["generator"] == {"cpu": 0.2, "late_p99_ms": 1.0, "loop_p99_ms": 2.0}
     assert found["plan"]["seed"] == 1
@@ -132,6 +133,12 @@ def test_errors_are_told_by_reason_the_most_frequent_first() -> None:
     printed = text_of(replace(RESULT, errors={"NO_ANSWER": 1, "TOO_MANY_COMMANDS": 1_200}))
     assert printed.index("TOO_MANY_COMMANDS") < printed.index("NO_ANSWER")
     assert "1,200" in printed
+
+
+def test_a_machine_that_did_other_work_as_well_is_told() -> None:
+    alone, shared = (replace(RESULT.server, others_cpu=cpu) for cpu in (0.05, 0.9))
+    assert "Others" not in text_of(replace(RESULT, server=alone))
+    assert "90% of a core" in text_of(replace(RESULT, server=shared))
 
 
 def test_what_was_cut_short_says_so() -> None:

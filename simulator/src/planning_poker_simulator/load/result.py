@@ -16,8 +16,10 @@ class Server:
     address: str
     embedded: bool
     cpu: float | None = None
-    """Share of a core while votes were sent; like memory, of an embedded server only."""
+    """Share of a core while votes were sent; like all that follows, of an embedded server only."""
     rss_bytes: int | None = None
+    others_cpu: float | None = None
+    """What neither it nor the generator used of the machine, in cores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class Result:
         }
         if self.saturated:
             return found | {"reasons": self.effort.saturated}
-        found["server"] |= {"cpu": self.server.cpu, "rss_bytes": self.server.rss_bytes}
+        found["server"] = asdict(self.server)
         return found | {
             "counts": asdict(self.counts),
             "errors": dict(sorted(self.errors.items())),

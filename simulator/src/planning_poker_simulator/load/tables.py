@@ -1,6 +1,7 @@
 """What a load came to, for people."""
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -10,6 +11,8 @@ from rich.text import Text
 from planning_poker_simulator.load.effort import Effort
 from planning_poker_simulator.load.result import Result
 from planning_poker_simulator.load.statistics import Latencies
+
+_DISTURBED_CPU: Final = 0.1
 
 
 def told(result: Result) -> RenderableType:
@@ -86,6 +89,8 @@ def _rows(result: Result) -> Iterator[tuple[str, str]]:
         f"{effort.cpu:.0%} of a core, {effort.late_p99_ms:.1f} ms late at p99, "
         f"its event loop {effort.loop_p99_ms:.1f} ms",
     )
+    if server.others_cpu is not None and server.others_cpu > _DISTURBED_CPU:
+        yield "Others", f"{server.others_cpu:.0%} of a core: they made both of these slower"
     if not result.errors:
         yield "Errors", "none"
 
