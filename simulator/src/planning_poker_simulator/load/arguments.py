@@ -1,7 +1,7 @@
 """What can be asked for behind `poker-sim load`."""
 
 import math
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -26,12 +26,18 @@ there was until then."""
 
 def add_load(commands: "_SubParsersAction[Any]") -> None:
     """Declare the command."""
-    declare(commands.add_parser("load", help="put load on a server", epilog=EPILOG))
+    layout = RawDescriptionHelpFormatter
+    load = commands.add_parser(
+        "load", help="put load on a server", epilog=EPILOG, formatter_class=layout
+    )
+    declare(load)
 
 
 def declare(load: ArgumentParser) -> None:
     """Declare its options; `run` of the result runs it."""
-    load.add_argument("--games", metavar="N", type=whole(1, 100_000), default=50, help="(50)")
+    load.add_argument(
+        "--games", metavar="N", type=whole(1, 100_000), default=50, help="at once (50)"
+    )
     load.add_argument(
         "--players", metavar="N", type=whole(1, 1_000), default=8, help="at each game (8)"
     )
@@ -52,7 +58,7 @@ def declare(load: ArgumentParser) -> None:
         help="when votes are due: independent of each other, or at an even pace (poisson)",
     )
     load.add_argument("--seed", type=int, default=1, help="another seed, other times (1)")
-    load.add_argument("--server", metavar="HOST:PORT", help="put it on this one")
+    load.add_argument("--server", metavar="HOST:PORT", help="put the load on this one")
     load.add_argument(
         "--database",
         metavar="URL",
@@ -64,10 +70,13 @@ def declare(load: ArgumentParser) -> None:
 
 def _add_results(load: ArgumentParser) -> None:
     load.add_argument(
-        "--max-errors", metavar="N", type=whole(0, 10**9), default=0, help="allowed (0)"
+        "--max-errors", metavar="N", type=whole(0, 10**9), default=0, help="errors allowed (0)"
     )
     load.add_argument(
-        "--p99-ms", metavar="MS", type=_positive, help="allowed until a vote is seen by all"
+        "--p99-ms",
+        metavar="MS",
+        type=_positive,
+        help="latency allowed at p99 until a vote is seen by all",
     )
     load.add_argument("--json", action="store_true", help="print one JSON value")
     load.add_argument(
