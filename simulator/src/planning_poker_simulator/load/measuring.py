@@ -9,7 +9,7 @@ from pathlib import Path
 
 from planning_poker_simulator.load.driver import Run, drain, drive
 from planning_poker_simulator.load.embedded import Embedded, Usage, embedded
-from planning_poker_simulator.load.machine import busy_s
+from planning_poker_simulator.load.machine import Machine
 from planning_poker_simulator.load.plan import Plan
 from planning_poker_simulator.load.progress import Display, Tell, display
 from planning_poker_simulator.load.result import Counts, Result, Server
@@ -47,16 +47,16 @@ class Measuring:
             seated_s = time.perf_counter() - began
             if own is not None:
                 await own.begin()
-            busy = busy_s()
+            machine = Machine()
             self.voting = True
             tell = shown.begin("Voting", f"for {plan.duration_s:g} s", plan.duration_s)
             sent = await drive(house, plan, self.stop, _telling(tell, tally))
             used = await own.usage() if own is not None else None
-            busy_since = _difference(busy_s(), busy)
+            cores = machine.cores()
             if not sent.effort.gave_up:
                 await drain(house)
             expected = sum(table.expected for table in house.tables)
-            server = _measured(address, used, sent, busy_since)
+            server = _measured(address, used, sent, cores)
             return _result(plan, server, len(house.lines), seated_s, sent, tally, expected)
 
 
@@ -82,17 +82,13 @@ async def _server(
             yield own.address, own
 
 
-def _measured(address: str, used: Usage | None, sent: Run, busy_s: float | None) -> Server:
+def _measured(address: str, used: Usage | None, sent: Run, cores: float | None) -> Server:
     if used is None:
         return Server(address, embedded=False)
     others = None
-    if busy_s is not None:
-        others = max(0.0, busy_s / sent.elapsed_s - used.cpu - sent.effort.cpu)
+    if cores is not None:
+        others = max(0.0, cores - used.cpu - sent.effort.cpu)
     return Server(address, True, used.cpu, used.rss_bytes, others)
-
-
-def _difference(now: float | None, before: float | None) -> float | None:
-    return None if now is None or before is None else now - before
 
 
 def _result(
