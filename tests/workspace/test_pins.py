@@ -12,7 +12,7 @@ from tests.workspace.tree import ROOT
 
 REQUIREMENTS = ROOT / "requirements"
 DISTRIBUTIONS = ("generated", "model", "client", "server", "simulator")
-FOR_DEVELOPERS = {"simulator", "server[report]"}
+FOR_DEVELOPERS = {"simulator", "simulator[load]", "server[report]"}
 """What no server needs, so that their pins are the developers'; extras are named "server[…]"."""
 each_file = pytest.mark.parametrize("name", ["server.txt", "dev.txt"])
 
