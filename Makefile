@@ -17,6 +17,10 @@ WORKERS ?= auto
 MAX_WORKERS ?= 4
 # What `make buf-breaking` compares the contract with: a branch, tag or commit.
 AGAINST ?= main
+# What `make sim` runs: so many SEEDS in so many JOBS side by side, or one SEED with its trace.
+SEED ?=
+SEEDS ?= 1000
+JOBS ?= 2
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -120,6 +124,15 @@ vectors: $(READY) ## Write vectors/fold/ from the scenes in tools/fold_scenes*.p
 buf-breaking: $(READY) ## Compare the contract with that of AGAINST (default: main)
 	@$(BIN)/buf breaking --against '.git#ref=$(AGAINST)'
 	@echo "Nothing in protos/ breaks clients built against $(AGAINST)."
+
+.PHONY: sim
+sim: $(READY) ## Simulate 1,000 runs full of faults, in about a minute; SEED=n repeats one, with its trace
+	@$(BIN)/python -m planning_poker_simulator.simulation \
+	  $(if $(SEED),--seed $(SEED),--seeds $(SEEDS) --jobs $(JOBS)) $(ARGS)
+
+.PHONY: sim-mutations
+sim-mutations: $(READY) ## Plant bugs one by one and see that the simulation finds each, in about ten minutes
+	@$(BIN)/python -m pytest -n 2 -rP --show-capture=stdout -m long tests/simulation/test_mutations.py $(ARGS)
 
 # On a machine with nothing else to do: make bench ARGS="--only log" for a part.
 .PHONY: bench

@@ -865,3 +865,14 @@ def test_what_only_a_newer_sdk_knows_is_passed_over() -> None:
     )
     assert not driven.told(Hangup)
     assert not driven.notices
+
+
+def test_who_is_no_player_any_more_is_not_present() -> None:
+    driven = Driven().connect()
+    inbox = driven.join()
+    came: dict[str, pb.Presence.ValueType] = {"p2": pb.PRESENCE_CONNECTED}
+    driven.hear(said.envelope(presence_delta=pb.PresenceDelta(game_id=said.GAME, players=came)))
+    assert inbox.players_present == {"p1", "p2"}
+    left = said.event(4, player_left=pb.PlayerLeft(player_id="p2"))
+    driven.hear(said.batch(left))  # after which nobody says that they are gone
+    assert inbox.players_present == {"p1"}

@@ -134,6 +134,38 @@ def test_commands_in_flight_are_sent_again_with_their_ids_on_the_next_stream() -
     assert isinstance(outcome(driven), Receipt)
 
 
+def test_a_refusal_for_the_moment_tells_nothing_of_an_attempt_whose_answer_was_lost() -> None:
+    driven = Driven().connect()
+    driven.ask("c1", end_game=END)
+    driven.ask("c2", end_game=END)
+    driven.written()
+    driven.lose()
+    driven.stream()
+    driven.written()
+    driven.hear(said.refused("c1", said.LOG_DOWN))
+    assert isinstance(outcome(driven), OutcomeUnknown)
+    driven.hear(said.refused("c2", said.ROUND_CLOSED))  # it was looked at, and decided
+    assert isinstance(outcome(driven), CommandRefused)
+
+
+def test_what_is_sent_once_and_refused_for_the_moment_is_refused() -> None:
+    driven = Driven().connect()
+    driven.ask("c1", end_game=END)
+    driven.written()
+    driven.hear(said.refused("c1", said.LOG_DOWN))
+    assert isinstance(outcome(driven), CommandRefused)
+
+
+def test_a_command_that_waits_for_answers_hides_no_acknowledgement() -> None:
+    driven = Driven().connect(max_unanswered_commands_per_game=1)
+    driven.join()
+    driven.ask("c1", end_game=END)
+    driven.ask("c2", end_game=END)
+    assert len(driven.written()) == 1
+    driven.hear(said.batch(said.joined(4)))
+    assert driven.connection.wake(driven.now) == pytest.approx(driven.now + 0.2)
+
+
 def test_when_the_connection_is_given_up_what_was_sent_is_unknown_and_the_rest_is_not() -> None:
     driven = Driven(max_waiting=9).connect(max_unanswered_commands_per_game=1)
     driven.ask("c1", end_game=END)

@@ -87,8 +87,7 @@ class Game(GameCommands):
     @property
     def presence(self) -> frozenset[str]:
         """Ids of the players who are connected."""
-        # Nobody says of who left or was removed that they are gone.
-        return frozenset(self._inbox.present & self._inbox.view.players.keys())
+        return self._inbox.players_present
 
     # What happens
 

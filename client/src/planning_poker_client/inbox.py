@@ -58,7 +58,7 @@ class Inbox:
         """What the game was attached with without a seat."""
         self.seat_states: dict[str, pb.SeatState] = {}
         self.present: set[str] = set()
-        """Ids of the connected players."""
+        """Ids of those who are connected, as far as it was told."""
         self.ack_due: float | None = None
         """When to acknowledge; None: nothing is to be."""
         self.last_round_id = ""
@@ -147,6 +147,11 @@ class Inbox:
                 self.present.add(player_id)
             else:
                 self.present.discard(player_id)
+
+    @property
+    def players_present(self) -> frozenset[str]:
+        """The players who are connected: nobody says of who left or was removed that they went."""
+        return frozenset(self.present & self.view.players.keys())
 
     # What is said to the server
 

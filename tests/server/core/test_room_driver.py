@@ -162,6 +162,28 @@ async def test_while_the_log_cannot_be_read_the_outcome_stays_open() -> None:
 
 
 @in_virtual_time
+async def test_what_the_log_has_after_a_doubt_is_never_refused_for_certain() -> None:
+    played = await driven(game("Bob", voting=True))
+    ada = await played.client("Ada")
+    # The log tells that it has the vote, and then cannot confirm its head.
+    played.log.script.extend([lost_behind_the_commit, full])
+    result = await played.result(ada, cast(), cid(1))
+    assert reason(result) == "LOG_UNAVAILABLE"
+    assert not result.refusal.definite
+    assert len(played.log.rows) == 5
+
+
+@in_virtual_time
+async def test_who_leaves_by_an_append_in_doubt_is_told_that_it_was_accepted() -> None:
+    played = await driven(game("Bob", voting=True))
+    both = await played.client("Ada", "Bob")
+    played.log.script.append(lost_behind_the_commit)
+    leave = pb.Command(game_id=GAME_ID, player_id="p2", leave_game=pb.LeaveGame())
+    result = await played.result(both, leave, cid(1))
+    assert result.accepted.version == len(played.log.rows)
+
+
+@in_virtual_time
 async def test_what_was_in_doubt_is_looked_up_although_nobody_asks_again() -> None:
     played = await driven(game("Bob", voting=True))
     ada = await played.client("Ada")

@@ -47,6 +47,8 @@ def test_no_hello_in_time_ends_the_stream() -> None:
     desk.session.tick(desk.now_ms + 10_000)
     assert desk.ended == "HELLO_TIMEOUT"
     assert desk.session.timer() is None
+    (goodbye,) = (envelope.goodbye for envelope in desk.told())
+    assert goodbye.next_step == pb.NEXT_STEP_RESUME  # it may only have been late
 
 
 @pytest.mark.parametrize(("versions", "header"), [([2, 3], 1), ([], 1), ([1], 2), ([1], -1)])

@@ -35,6 +35,7 @@ class House:
         self._chance = chance
         self._history = history
         self._wires: dict[Wire, None] = {}
+        self._stopping: asyncio.Task[None] | None = None
         self.disk: Disk
 
     @property
@@ -104,11 +105,18 @@ class House:
         self._wires.clear()
 
     async def stop(self) -> None:
-        """It is stopped as an operator stops it."""
-        process = self.process
-        if process is None:
-            return
-        self.process = None  # takes nothing new
+        """It is stopped as an operator stops it; whoever gives up waiting changes nothing."""
+        if self.process is not None:
+            process, self.process = self.process, None  # takes nothing new
+            self._stopping = asyncio.get_running_loop().create_task(self._stop(process))
+        await self.stopped()
+
+    async def stopped(self) -> None:
+        """Return when no earlier server uses the log any more: there is one at a time."""
+        if self._stopping is not None:
+            await asyncio.shield(self._stopping)
+
+    async def _stop(self, process: Process) -> None:
         await process.start(self._drain())
         process.kill()
         for wire in [*self._wires]:

@@ -182,16 +182,23 @@ class Program:
                     await other.detach()
                 if found:
                     return self._note(table, found[0])
+        try:
+            return self._note(table, await self._join(client, code))
+        except CommandRefused as refused:
+            if refused.reason != "GAME_ENDED":
+                raise
+            return await client.attach(code)
+
+    async def _join(self, client: PokerClient, code: str) -> Game:
         request_id = self._new_id()
         self._history.taken.append(request_id)
-        game = await client.join(
+        return await client.join(
             code,
             f"{self.plan.name} {self._text()}",
             role="observer" if self.plan.role == "observer" else "voter",
             request_id=request_id,
             seat_secret=self._chance.randbytes(32),
         )
-        return self._note(table, game)
 
     async def _open_table(self, client: PokerClient, table: int) -> Game | None:
         if self.plan.name != "player 1":

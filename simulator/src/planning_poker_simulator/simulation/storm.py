@@ -64,6 +64,7 @@ class Storm:
         for wire in self._network.open_wires():
             wire.to_server.release()
             wire.to_client.release()
+        await self._house.stopped()
         if self._house.process is None:
             self._house.start()
         self._house.process.thaw()  # type: ignore[union-attr]
