@@ -7,7 +7,7 @@ from typing import TypeAlias, TypedDict
 
 import planningpoker.v1 as pb
 from planning_poker_client.changes import Change, EventBody
-from planning_poker_client.values import to_access, to_names
+from planning_poker_client.values import check_names, to_access, to_names
 
 
 class WatchOptions(TypedDict, total=False):
@@ -95,7 +95,8 @@ def watched(told: pb.WatchedEvent) -> Watched:
 
 
 def watch_request(options: WatchOptions) -> pb.WatchEventsRequest:
-    """What asks for the events."""
+    """What asks for the events; raises TypeError for an option that there is not."""
+    check_names(options, WatchOptions)
     seat = options.get("player_id", ""), options.get("seat_secret", b"")
     return pb.WatchEventsRequest(
         cursor=options.get("cursor", ""),
