@@ -14,7 +14,8 @@ class WatchOptions(TypedDict, total=False):
     """Which events are watched, and from where on."""
 
     cursor: str
-    """Of the last item that was processed; without one, the first event there is comes first …"""
+    """Of the last item that was processed, by a watch of all games if this is one, or else of this
+    game; without one, the first event there is comes first …"""
     from_now: bool
     """… or the first that happens from now on. With a cursor, this means nothing."""
     game: str
