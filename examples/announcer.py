@@ -5,6 +5,7 @@ killed, each reveal is said; one may be said twice, under the same key.
 """
 
 import asyncio
+import http.client
 import json
 import sqlite3
 import sys
@@ -46,7 +47,8 @@ async def send(url: str, database: sqlite3.Connection, news: asyncio.Event) -> N
     """Say what was not said yet, in order; after a failure, again a little later."""
     while True:
         news.clear()
-        for key, text in database.execute("SELECT key, text FROM outbox WHERE NOT sent").fetchall():
+        waiting = database.execute("SELECT key, text FROM outbox WHERE NOT sent ORDER BY rowid")
+        for key, text in waiting.fetchall():
             while not await asyncio.to_thread(post, url, key, text):
                 await asyncio.sleep(1)
             with database:
@@ -61,7 +63,7 @@ def post(url: str, key: str, text: str) -> bool:
     try:
         with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=10):
             return True
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         print(f"{url}: {error}", file=sys.stderr, flush=True)
         return False
 

@@ -2,10 +2,13 @@
 
 import pytest
 
+import planningpoker.v1 as pb
+from planning_poker_model import limits
 from planning_poker_model.chronicler import chronicle
 from planning_poker_server.report.render import render
 from tests import games
 from tests.browser.chromium import DARK, Seen, open_page
+from tests.server.domain.table import accepted, table
 
 PHONE, DESK = 390, 1280
 
@@ -64,6 +67,19 @@ def test_no_text_is_cut_on_a_phone_or_on_a_desk(seen: Seen) -> None:
     for frame, width in zip(seen.frames, (PHONE, DESK), strict=True):
         assert frame["cut"] == []
         assert frame["width"] <= width
+
+
+def test_the_longest_texts_of_a_story_fit_on_a_phone_and_on_a_desk() -> None:
+    game = table(None, "W" * limits.PLAYER_NAME)
+    story = pb.NewStory(key="K" * limits.STORY_KEY, title="W" * limits.STORY_TITLE)
+    accepted(game.do(pb.Command(player_id="p1", add_stories=pb.AddStories(stories=[story]))))
+    accepted(game.start("s1"))
+    for player_id, card in (("p1", "3"), ("p2", "8")):
+        accepted(game.vote(player_id, card, "W" * limits.VOTE_COMMENT))
+    accepted(game.reveal())
+    accepted(game.accept("s1", "W" * limits.ESTIMATE_VALUE, game.round_id))
+    for frame in open_page(render(chronicle(game.events)), (PHONE, DESK)).frames:
+        assert frame["cut"] == []
 
 
 def test_the_dark_page_is_dark_and_its_charts_are_light_on_it(

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
+from typing import Any
 
 import grpc
 import pytest
@@ -96,6 +97,22 @@ async def test_what_would_mean_nothing_is_refused_before_it_is_sent(
             client.list_games(**options)
 
 
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"phase": "ended"}, "no option 'phase'; possible are phases, name, labels"),
+        ({"updated_before": "2026-11-27"}, "updated_before must be a datetime, not '2026-11-27'"),
+        ({"updated_before": NOON.date()}, "updated_before must be a datetime"),
+    ],
+)
+async def test_a_filter_that_is_misspelt_does_not_list_all_games(
+    options: Any, sentence: str
+) -> None:
+    async with PokerClient("localhost:1", connect=False) as client:
+        with pytest.raises(TypeError, match=sentence):
+            client.list_games(**options)
+
+
 # What is told
 
 
@@ -120,6 +137,37 @@ async def test_games_come_page_after_page_also_where_one_is_empty_or_lost() -> N
             assert [game.game_id async for game in games] == [GAMES[1]]
         asked = [(call.request.name, call.request.page_token) for call in server.calls]
         assert asked == [("sprint", ""), ("sprint", "t1"), ("sprint", "t1"), ("sprint", "t2")]
+
+
+async def test_a_step_that_is_given_up_or_fails_is_taken_again() -> None:
+    async def refuses(call: Call) -> None:
+        message = "This server lets operators list."
+        await call.refuse(pb.REASON_UNAUTHENTICATED, grpc.StatusCode.UNAUTHENTICATED, message)
+
+    scripts = (page(GAMES[0], following="t1"), hangs, refuses, page(GAMES[1]))
+    async with (
+        serving(*scripts) as server,
+        PokerClient(server.address, connect=False, options=EAGER) as client,
+    ):
+        games = client.list_games()
+        first = await anext(games)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await anext(games)
+        with pytest.raises(CommandRefused, match="operators"):
+            await anext(games)
+        assert [first.game_id, *[game.game_id async for game in games]] == GAMES
+        assert [game async for game in games] == []
+
+
+async def test_two_consumers_of_a_list_share_it() -> None:
+    async with (
+        serving(page(GAMES[0], following="t1"), page(GAMES[1])) as server,
+        PokerClient(server.address, connect=False, options=EAGER) as client,
+    ):
+        games = client.list_games()
+        both = await asyncio.gather(anext(games), anext(games))
+        assert [game.game_id for game in both] == GAMES
 
 
 async def test_whoever_asks_too_fast_is_given_the_games_a_little_later() -> None:

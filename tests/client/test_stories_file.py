@@ -2,6 +2,7 @@
 
 import csv
 import io
+import time
 from pathlib import Path
 
 import pytest
@@ -179,6 +180,25 @@ def test_what_no_game_could_hold_is_refused() -> None:
     assert problems(big)[0].startswith("its text is over 1,048,576 bytes")
     assert problems(b"x" * (MAX_BYTES + 1)) == ["it is larger than 33,554,432 bytes"]
     assert len(problems("title,key\n" + ",A\n" * 5000)) == 1000
+
+
+def test_a_file_with_millions_of_rows_is_refused_in_seconds() -> None:
+    rows = 2_000_000
+    start = time.process_time()
+    assert problems(b"title\n" + b"A\n" * rows)[0].startswith("it has 2,000,000 stories")
+    assert time.process_time() - start < 5
+
+
+def test_a_header_without_an_end_is_named_as_what_is_wrong() -> None:
+    columns = "Summary" + ",Comment" * 20_000
+    assert problems(f"{columns}\n{columns}\n") == ["line 1: the header has over 131,072 characters"]
+
+
+@pytest.mark.parametrize("begins", [b"PK\x03\x04\x14\0", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"])
+def test_whoever_gives_a_workbook_is_told_what_to_save(begins: bytes) -> None:
+    assert problems(begins + bytes(range(256))) == [
+        "it is a workbook of a spreadsheet; save it as CSV UTF-8"
+    ]
 
 
 def test_a_message_never_repeats_what_hides_or_moves_text() -> None:

@@ -6,6 +6,7 @@ import logging
 import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import grpc
 import pytest
@@ -94,6 +95,13 @@ async def test_a_watch_brings_its_token_and_needs_no_connection() -> None:
         assert call.request == pb.WatchEventsRequest(
             game_id="K7QF-3M", event_types=["player_left"], access=pb.ReadAccess(passcode="open")
         )
+
+
+async def test_an_option_that_is_misspelt_does_not_watch_all_games() -> None:
+    async with PokerClient("localhost:1", connect=False) as bot:
+        options: Any = {"game_id": "K7QF-3M"}
+        with pytest.raises(TypeError, match="no option 'game_id'; possible are cursor, from_now"):
+            bot.watch(**options)
 
 
 async def test_each_event_comes_once_however_often_the_network_cuts() -> None:

@@ -22,7 +22,7 @@ PATIENCE_S = 30.0
 
 
 class Chat:
-    """A web hook that keeps what it was told, and refuses the first messages."""
+    """A web hook that keeps what it was told, refuses the first messages, and one in nonsense."""
 
     def __init__(self, refusals: int = 0) -> None:
         self.said: list[tuple[str, str]] = []
@@ -53,8 +53,11 @@ def served(chat: Chat) -> Iterator[str]:
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             taken = chat.take(self.headers["Idempotency-Key"], body["text"])
-            self.send_response(200 if taken else 503)
-            self.end_headers()
+            if taken or chat.refusals:
+                self.send_response(200 if taken else 503)
+                self.end_headers()
+            else:
+                self.wfile.write(b"no HTTP at all\r\n\r\n")
 
         def log_message(self, *_: object) -> None:
             """Nothing, so that tests print nothing."""
@@ -90,7 +93,7 @@ def bot(address: str, folder: Path, url: str) -> Iterator["subprocess.Popen[byte
 def test_the_chat_is_told_of_each_reveal_though_the_bot_is_killed(
     address: str, tmp_path: Path
 ) -> None:
-    chat, chance = Chat(refusals=1), random.Random(3)  # noqa: S311
+    chat, chance = Chat(refusals=2), random.Random(3)  # noqa: S311
     titles = [f"Story {number}" for number in range(12)]
     expected: list[str] = []
     with PokerClient(address) as client, served(chat) as url:

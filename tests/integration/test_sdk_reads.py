@@ -1,6 +1,7 @@
 """Reading through the SDK: a game at any version, and its history, whatever the network does."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -65,6 +66,36 @@ async def test_a_history_is_told_like_the_changes_of_a_game(host: Host) -> None:
         assert told == live
         with pytest.raises(CommandRefused, match="passcode"):
             await anext(client.history(ada.game_id))
+
+
+async def test_a_history_whose_step_was_given_up_goes_on_behind_the_last_one(host: Host) -> None:
+    await host.start()
+    async with PokerClient(host.server.address) as client:
+        ada = await client.create_game("Sprint 12", player="Ada")
+        history = client.history(ada.game_id)
+        step = asyncio.ensure_future(anext(history))
+        await asyncio.sleep(0)  # it has begun, and waits
+        step.cancel()
+        await asyncio.gather(step, return_exceptions=True)
+        assert [change.version async for change in history] == [1, 2]
+        assert [change async for change in history] == []
+
+
+async def test_an_option_that_is_misspelt_is_not_passed_over(host: Host) -> None:
+    await host.start()
+    misspelt: Any = {"expected": 1}
+    async with PokerClient(host.server.address) as client:
+        with pytest.raises(TypeError, match="no option 'expected'"):
+            await client.create_game("Sprint 12", player="Ada", **misspelt)
+        ada = await client.create_game("Sprint 12", player="Ada")
+        with pytest.raises(TypeError, match="no option 'expected'"):
+            await client.join(ada.join_code, "Bob", **misspelt)
+        with pytest.raises(TypeError, match="no option 'expected'"):
+            await ada.start_round(**misspelt)
+        seat = client.seat(ada.game_id, ada.player_id, ada.seat_secret)
+        with pytest.raises(TypeError, match="no option 'expected'"):
+            await seat.end(**misspelt)
+        assert ada.view.version == 2
 
 
 async def test_a_history_goes_on_where_it_was_cut(host: Host) -> None:

@@ -13,8 +13,10 @@ MAX_BYTES: Final = 32 << 20
 """Of a file: Jira's exports of a thousand issues with all their comments are below it."""
 SEPARATORS: Final = ",;\t|^"
 """Comma first: of a single column none can be told."""
-_HEADER_CHARS: Final = 1 << 17
-"""In which a header must end; as long as Python lets one field be."""
+MAX_HEADER: Final = 1 << 17
+"""Characters in which a header must end; as many as Python lets one field have."""
+_WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+"""How Excel's own files begin, new and old."""
 _LINE_BREAK: Final = re.compile(r"\r\n|\r|\n")
 
 
@@ -44,6 +46,8 @@ def decoded(data: bytes) -> Decoded:
     """
     if len(data) > MAX_BYTES:
         raise BadStories([Finding(0, f"it is larger than {MAX_BYTES:,} bytes")])
+    if data.startswith(_WORKBOOKS):
+        raise BadStories([Finding(0, "it is a workbook of a spreadsheet; save it as CSV UTF-8")])
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         found = Decoded(_strict(data, "utf-16", "is not UTF-16, as the file begins"), "utf-16")
     else:
@@ -59,7 +63,7 @@ def decoded(data: bytes) -> Decoded:
 
 def header(text: str, separator: str) -> Record | None:
     """The first record, read with this separator; None where there is none."""
-    return next(records(text[:_HEADER_CHARS], separator), None)
+    return next(records(text[:MAX_HEADER], separator), None)
 
 
 def records(text: str, separator: str) -> Iterator[Record]:

@@ -47,6 +47,7 @@ from planning_poker_client.states import (
     Reconnecting,
 )
 from planning_poker_client.transport import Transport
+from planning_poker_client.values import check_names
 from planning_poker_client.watch import Services, States
 
 
@@ -192,6 +193,7 @@ class Exchange:
 
     async def call(self, command: pb.Command, options: CallOptions) -> Receipt:
         """Send a command and wait for its receipt; raises PokerError."""
+        check_names(options, CallOptions)
         version = options.get("expected_version")
         if version is not None:
             command.expected_version = version

@@ -7,14 +7,15 @@ from typing import TypeAlias, TypedDict
 
 import planningpoker.v1 as pb
 from planning_poker_client.changes import Change, EventBody
-from planning_poker_client.values import to_access, to_names
+from planning_poker_client.values import check_names, to_access, to_names
 
 
 class WatchOptions(TypedDict, total=False):
     """Which events are watched, and from where on."""
 
     cursor: str
-    """Of the last item that was processed; without one, the first event there is comes first …"""
+    """Of the last item that was processed, by a watch of all games if this is one, or else of this
+    game; without one, the first event there is comes first …"""
     from_now: bool
     """… or the first that happens from now on. With a cursor, this means nothing."""
     game: str
@@ -95,7 +96,8 @@ def watched(told: pb.WatchedEvent) -> Watched:
 
 
 def watch_request(options: WatchOptions) -> pb.WatchEventsRequest:
-    """What asks for the events."""
+    """What asks for the events; raises TypeError for an option that there is not."""
+    check_names(options, WatchOptions)
     seat = options.get("player_id", ""), options.get("seat_secret", b"")
     return pb.WatchEventsRequest(
         cursor=options.get("cursor", ""),

@@ -10,6 +10,7 @@ from planning_poker_client.inbox import Inbox
 from planning_poker_client.seating import id_of
 from planning_poker_client.states import Connected
 from planning_poker_client.unary import Unary
+from planning_poker_client.values import check_names
 
 
 class Ways:
@@ -33,6 +34,7 @@ class Ways:
         self, command: pb.Command, seat_secret: bytes, options: CallOptions
     ) -> Receipt:
         """By Execute, whatever is open; raises PokerError."""
+        check_names(options, CallOptions)
         version = options.get("expected_version")
         if version is not None:
             command.expected_version = version

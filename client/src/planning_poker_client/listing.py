@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Final, Self, TypedDict
 
 import planningpoker.v1 as pb
-from planning_poker_client.values import Phase, to_phase, to_timestamp
+from planning_poker_client.values import Phase, check_names, to_phase, to_timestamp
 
 _TIMES: Final = ("created_since", "created_before", "updated_since", "updated_before")
 
@@ -73,7 +73,8 @@ class GameList:
 
 
 def list_request(options: ListOptions) -> pb.ListGamesRequest:
-    """What asks for them; raises ValueError."""
+    """What asks for them; raises ValueError, and TypeError for an option that there is not."""
+    check_names(options, ListOptions)
     phases = options.get("phases", ())
     request = pb.ListGamesRequest(
         page_size=options.get("page_size", 0),
@@ -83,8 +84,11 @@ def list_request(options: ListOptions) -> pb.ListGamesRequest:
     )
     for field in _TIMES:
         time = options.get(field)
-        if isinstance(time, datetime):
-            getattr(request, field).CopyFrom(to_timestamp(time))
+        if time is None:
+            continue
+        if not isinstance(time, datetime):
+            raise TypeError(f"{field} must be a datetime, not {time!r}")
+        getattr(request, field).CopyFrom(to_timestamp(time))
     return request
 
 

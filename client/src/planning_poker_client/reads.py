@@ -10,6 +10,7 @@ from planning_poker_client.changes import Change
 from planning_poker_client.listing import GameSummary, summary_of
 from planning_poker_client.options import ClientOptions
 from planning_poker_client.patience import Patience
+from planning_poker_client.resumable import Resumable
 from planning_poker_client.unary import Unary, status_from
 from planning_poker_model.view import GameView
 from planningpoker.v1.service_pb2_grpc import PlanningPokerServiceStub
@@ -38,8 +39,16 @@ class Reads:
             else:
                 return GameView.from_game(response.game)
 
-    async def games(self, request: pb.ListGamesRequest) -> AsyncIterator[GameSummary]:
+    def games(self, request: pb.ListGamesRequest) -> AsyncIterator[GameSummary]:
         """The games, page after page, each asked for when the one before was taken."""
+        return Resumable(lambda: self._games(request))
+
+    def history(self, request: pb.ReadHistoryRequest) -> AsyncIterator[Change]:
+        """The events, in order and once, however often the way to the server is lost."""
+        return Resumable(lambda: self._history(request))
+
+    async def _games(self, request: pb.ListGamesRequest) -> AsyncIterator[GameSummary]:
+        """From the page on that `request` names; it waits only between two pages."""
         while True:
             response = await self._page(request)
             for game in response.games:
@@ -60,8 +69,8 @@ class Reads:
             except grpc.aio.AioRpcError as error:
                 await patience.after(status_from(error))
 
-    async def history(self, request: pb.ReadHistoryRequest) -> AsyncIterator[Change]:
-        """The events, in order and once, however often the way to the server is lost."""
+    async def _history(self, request: pb.ReadHistoryRequest) -> AsyncIterator[Change]:
+        """From the version on that `request` names, which follows what was given."""
         patience = Patience(self._target, self._options, None)
         while True:
             stub = PlanningPokerServiceStub(self._unary.channel())

@@ -7,7 +7,14 @@ from uuid import uuid4
 import planningpoker.v1 as pb
 from planning_poker_client.exchange import CallOptions
 from planning_poker_client.ids import correlation_id
-from planning_poker_client.values import Role, Seconds, to_duration, to_role, to_settings
+from planning_poker_client.values import (
+    Role,
+    Seconds,
+    check_names,
+    to_duration,
+    to_role,
+    to_settings,
+)
 from planning_poker_model.limits import SEAT_SECRET_BYTES
 
 
@@ -76,6 +83,7 @@ class Wanted(NamedTuple):
 
 def creation(name: str, options: CreateOptions) -> pb.Command:
     """The command that opens a game, without the secret of its creator's seat."""
+    check_names(options, CreateOptions)
     create = pb.CreateGame(
         display_name=name,
         settings=to_settings(
@@ -97,6 +105,7 @@ def creation(name: str, options: CreateOptions) -> pb.Command:
 
 def joining(game: str, name: str, options: JoinOptions) -> pb.Command:
     """The command that takes a seat, without its secret."""
+    check_names(options, JoinOptions)
     join = pb.JoinGame(
         display_name=name,
         role=to_role(options.get("role", "voter")),

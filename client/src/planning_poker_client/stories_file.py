@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 import planningpoker.v1 as pb
-from planning_poker_client.csv_records import MAX_BYTES, decoded, records
+from planning_poker_client.csv_records import MAX_BYTES, MAX_HEADER, decoded, records
 from planning_poker_client.errors import BadStories, Finding
 from planning_poker_client.story_columns import Layout, StoryFormat, layout_of
 from planning_poker_client.story_rows import Row, story_in
@@ -91,8 +91,14 @@ def _stories(
     problems: list[Finding] = []
     count = size = 0
     rows = records(content, layout.separator)
-    next(rows)  # the header
+    header = next(rows)
+    if header.fields != layout.header.fields:
+        what = header.problem or f"the header has over {MAX_HEADER:,} characters"
+        raise BadStories([Finding(header.line, what)])
     for record in rows:
+        if count > _MOST.max_stories:  # too many to look at, and none will be added
+            count += 1
+            continue
         row = story_in(record, layout, base_url)
         if not isinstance(row, Row):
             problems.append(Finding(record.line, row))

@@ -1,6 +1,6 @@
 """What users may write, and what the contract makes of it. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final, Literal, TypeAlias
 
@@ -63,6 +63,17 @@ def to_timestamp(time: datetime) -> Timestamp:
 def to_names(names: str | Iterable[str]) -> list[str]:
     """Names, where one that stands alone is not taken for its letters."""
     return [names] if isinstance(names, str) else list(names)
+
+
+def check_names(options: Mapping[str, object], known: type) -> None:
+    """Raises TypeError for an option that `known`, a TypedDict, does not have.
+
+    A misspelt one that is passed over in silence would list, watch or vote for something else.
+    """
+    for name in options:
+        if name not in known.__annotations__:
+            possible = ", ".join(known.__annotations__)
+            raise TypeError(f"there is no option {name!r}; possible are {possible}")
 
 
 def to_access(passcode: str, player_id: str, seat_secret: bytes) -> pb.ReadAccess:

@@ -136,6 +136,41 @@ def test_one_person_differs_from_nobody() -> None:
     assert "100" not in text
 
 
+def test_all_on_a_card_outside_the_scale_is_not_called_disagreement() -> None:
+    text = text_of(html_of(games.played(["? 5", "? ?"])))
+    assert "All chose ?, which is not on the scale, at the last of 2 reveals." in text
+    assert "No full agreement" not in text
+
+
+def test_agreement_that_only_came_later_is_not_told_as_none_at_first() -> None:
+    text = text_of(html_of(games.played(["3 5", "5 5"])))
+    assert "Everyone agreed on 1 of 1 story, on none of them at first sight." in text
+
+
+def test_where_nobody_stood_apart_there_is_no_table_of_who_did() -> None:
+    assert "Who saw it differently" not in text_of(html_of(games.played(["3 5", "5 5"])))
+
+
+def test_a_round_that_was_abandoned_says_once_how_long_it_took() -> None:
+    game = table(None, "Bob")
+    accepted(game.add_story())
+    accepted(game.start("s1"))
+    accepted(game.vote("p1", "5"))
+    game.now_ms += 60_000
+    abandon = pb.AbandonRound(round_id=game.round_id)
+    accepted(game.do(pb.Command(player_id="p1", abandon_round=abandon)))
+    html = html_of(game.events)
+    text = text_of(html).partition("Story by story")[2]
+    assert text.count("1 min") == 1
+    assert "Round 1 Abandoned after" in text
+    assert "the most frequent card" not in text.partition("How this was counted")[0]
+
+
+def test_each_label_of_an_axis_is_drawn_once(forty: str) -> None:
+    wide = forty.partition('class="wide"')[2].partition("</svg>")[0]
+    assert [wide.count(f">{each}</text>") for each in ("0%", "50%", "100%")] == [1, 1, 1]
+
+
 def test_a_deck_of_sizes_has_a_median_card_and_no_mean() -> None:
     html = html_of(games.played(["S M XL ?"], deck=BUILT_IN["t_shirt"]))
     assert "median M" in text_of(html)

@@ -80,9 +80,6 @@ def agreement(dots: Sequence[Dot], name: str, alternative: str, width: int) -> M
     axes.set_ylim(0, 1)
     for share in (0.0, 0.5, 1.0):
         _line(drawing, share, f"{share:.0%}")
-        drawing.text(
-            _left(drawing, 8), share - _above(drawing, 4), f"{share:.0%}", ha="right", fontsize=11
-        )
     if len(dots) > SMOOTH:
         means = _means([dot.share for dot in dots])
         places = range(SMOOTH, len(dots) + 1)

@@ -108,6 +108,8 @@ def _lead(chronicle: Chronicle) -> str:
     if not voted or not (at_once or later):
         return ""
     stories = count(len(voted), "story", "stories")
+    if not at_once:
+        return f"Everyone agreed on {later:,} of {stories}, on none of them at first sight."
     first = f"Everyone agreed at first sight on {at_once:,} of {stories}"
     return f"{first}, and on {later:,} more in a later round." if later else f"{first}."
 
@@ -164,7 +166,7 @@ def _stories(chronicle: Chronicle) -> tuple[StoryPart, ...]:
 
 
 def _standings(standings: Sequence[Standing]) -> tuple[PersonPart, ...]:
-    if len(standings) < 2:
+    if not any(each.apart for each in standings):
         return ()
     often = sorted(standings, key=lambda each: -each.apart)[:MOST_STANDINGS]
     chosen = {each.player_id for each in often}
@@ -176,8 +178,6 @@ def _standings(standings: Sequence[Standing]) -> tuple[PersonPart, ...]:
 
 
 def _standings_text(standings: Sequence[Standing]) -> str:
-    if len(standings) < 2:
-        return ""
     left = len(standings) - MOST_STANDINGS
     if left <= 0:
         return ""

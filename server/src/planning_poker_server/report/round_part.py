@@ -56,9 +56,10 @@ def round_part(chronicle: Chronicle, record: RoundRecord) -> RoundPart:
 
 
 def _figures(record: RoundRecord) -> str:
-    said = [span(record.voting)] if record.closed_at else []
+    said = []
     figures = record.round.statistics
     if record.is_revealed:
+        said.append(span(record.voting))
         if figures.vote_count > 1:
             said.append(f"{share(figures.agreement)} agreed")
         if figures.HasField("median") and figures.lowest_card != figures.highest_card:

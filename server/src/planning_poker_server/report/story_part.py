@@ -86,12 +86,14 @@ def _outcome(record: StoryRecord) -> str:
     if agreed:
         return f"All agreed at reveal {agreed}."
     last = record.revealed[-1].round.statistics
+    behind = "at the only reveal" if reveals == 1 else f"at the last of {reveals} reveals"
     if last.vote_count == 1:
         return "One person voted."
+    if last.agreement == 1:
+        return f"All chose {isolated(last.modes[0])}, which is not on the scale, {behind}."
     shares = f"{share(last.agreement)} on {' and '.join(isolated(card) for card in last.modes)}"
     if len(last.modes) > 1:
         shares = f"{share(last.agreement)} each on {listing(list(last.modes), 4)}"
-    behind = "at the only reveal" if reveals == 1 else f"at the last of {reveals} reveals"
     settled = "Estimated without full agreement" if record.estimate else "No full agreement"
     return f"{settled}: {shares} {behind}."
 
