@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -413,15 +414,19 @@ async def test_a_seat_that_is_held_here_is_not_lent_to_who_has_the_wrong_secret(
     await ada.vote("8")
 
 
-async def test_while_the_stream_is_lost_a_handle_goes_its_own_way(
-    host: Host, ada: Game, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class LongestPauses(Random):
+    """Chance by which one waits as long as one ever does."""
+
+    def random(self) -> float:
+        return 1.0
+
+
+async def test_while_the_stream_is_lost_a_handle_goes_its_own_way(host: Host, ada: Game) -> None:
     host.lines.expected.add("connection lost")
-    monkeypatch.setattr("planning_poker_client.transport.random.random", lambda: 1.0)
     away = ClientOptions(backoff_first=60.0, backoff_longest=60.0)
     async with (
         FaultProxy(host.server.address) as gate,
-        PokerClient(gate.address, options=away) as lost,
+        PokerClient(gate.address, options=away, chance=LongestPauses()) as lost,
     ):
         bob = await lost.join(ada.join_code, "Bob")
         await ada.start_round()

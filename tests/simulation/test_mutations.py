@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from planning_poker_simulator.simulation.running import result_of
+from tests.integration.figures import tell
 from tests.simulation import mutations
 
 WITHIN = 500
@@ -16,7 +17,7 @@ WITHIN = 500
     ("plant", "seed", "checker"),
     [
         (mutations.resume_begins_one_too_late, 1, "resumable"),
-        (mutations.an_append_in_doubt_counts_as_failed, 1, "convergence"),
+        (mutations.an_append_in_doubt_counts_as_failed, 1, "refused without effect"),
         (mutations.a_blip_is_an_absence, 1, "nobody is absent who is there"),
     ],
     ids=lambda value: getattr(value, "__name__", None),
@@ -36,7 +37,7 @@ def test_each_planted_bug_is_found_within_500_seeds(
     plant(monkeypatch)
     seed, findings = next(_found(), (WITHIN, []))
     checkers = Counter(name for name, _ in findings)
-    print(f"{plant.__name__}: {seed + 1} seeds, found by {', '.join(checkers)}")
+    tell({plant.__name__: f"{seed + 1} seeds, found by {', '.join(checkers)}"})
     assert findings
 
 

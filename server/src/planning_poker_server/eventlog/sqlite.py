@@ -161,8 +161,15 @@ def last_position(connection: Connection) -> int:
 
 
 def empty_wal(connection: Connection) -> None:
-    """Leave nothing in the write-ahead log; raises LogUnavailable while somebody reads from it."""
-    busy, _, _ = _driver(connection).execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    """Leave nothing in the write-ahead log.
+
+    Raises LogUnavailable while somebody reads from it, and where the disk fails.
+    """
+    try:
+        busy, _, _ = _driver(connection).execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.Error as error:
+        message = "The write-ahead log cannot be emptied now"
+        raise LogUnavailable(message, definite=False) from error
     if busy:
         message = "The write-ahead log is being read, and cannot be emptied now"
         raise LogUnavailable(message, definite=False)

@@ -7,10 +7,11 @@ from typing import Final
 
 from planning_poker_simulator.cli import run
 from planning_poker_simulator.cli.parsers import Commands, Parser
+from planning_poker_simulator.load.arguments import add_load
 
 _DESCRIPTION: Final = "Tests of the planning-poker service, for whoever builds on it."
 
-_COMMANDS: Final[tuple[Callable[[Commands], None], ...]] = (run.add,)
+_COMMANDS: Final[tuple[Callable[[Commands], None], ...]] = (run.add, add_load)
 """Each adds its parser, and sets `run` to what runs it and gives the exit code."""
 
 
