@@ -1,5 +1,6 @@
 """Planted bugs are found: all of them by `make sim-mutations`, three in every run of the tests."""
 
+import sys
 from collections import Counter
 from collections.abc import Iterator
 
@@ -15,9 +16,9 @@ WITHIN = 500
 @pytest.mark.parametrize(
     ("plant", "seed", "checker"),
     [
-        (mutations.resume_begins_one_too_late, 1, "resumable"),
-        (mutations.an_append_in_doubt_counts_as_failed, 1, "convergence"),
-        (mutations.a_blip_is_an_absence, 1, "nobody is absent who is there"),
+        (mutations.resume_begins_one_too_late, 0, "resumable"),
+        (mutations.an_append_in_doubt_counts_as_failed, 0, "refused without effect"),
+        (mutations.a_blip_is_an_absence, 0, "nobody is absent who is there"),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
@@ -36,7 +37,7 @@ def test_each_planted_bug_is_found_within_500_seeds(
     plant(monkeypatch)
     seed, findings = next(_found(), (WITHIN, []))
     checkers = Counter(name for name, _ in findings)
-    print(f"{plant.__name__}: {seed + 1} seeds, found by {', '.join(checkers)}")
+    sys.stdout.write(f"{plant.__name__}: {seed + 1} seeds, found by {', '.join(checkers)}\n")
     assert findings
 
 
