@@ -219,6 +219,9 @@ TAMPERED: dict[str, Callable[[History], None]] = {
     "atomic": _make_two_appends_one,
     "bookmarkable": _forget_what_was_shown,
     "resumable": _lose_a_frame,
+    "sent again without a hole": _change_a_frame(
+        "event_batch", lambda batch: batch.MergeFrom(pb.EventBatch(first_version=99, attempt=2))
+    ),
     "durable before it is told": _commit_later,
     "snapshots are the log's": _change_a_frame(
         "attached",

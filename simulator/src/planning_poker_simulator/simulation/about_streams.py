@@ -59,30 +59,39 @@ def _versions_sent(messages: list[Message], game_id: str, until: float) -> Itera
 def resumable(evidence: Evidence) -> Iterator[str]:
     """A subscription goes on exactly where it began: each event once, without a hole."""
     for stream, messages in zip(evidence.history.streams, evidence.messages, strict=True):
-        asked, at, begin = _asked(stream), dict[str, int](), dict[str, int]()
+        asked, at = _asked(stream), dict[str, int]()
         for message in messages:
             if message.kind == "attached":
-                game_id = message.envelope.attached.game_id
-                at[game_id] = begin[game_id] = _begin(message.envelope, asked)
+                at[message.envelope.attached.game_id] = _begin(message.envelope, asked)
             elif message.kind == "event_batch":
                 batch = message.envelope.event_batch
                 last = at.get(batch.game_id)
                 if last is None:
                     yield f"{_who(message)} was sent events of a game it does not follow"
                     continue
-                if batch.HasField("snapshot"):
-                    at[batch.game_id] = max(last, batch.snapshot.version)
-                    continue
                 versions = [event.version for event in batch.events]
                 first = batch.first_version
                 if versions != list(range(first, first + len(versions))):
                     yield f"{_who(message)} was sent a batch with the versions {versions}"
-                said_to_have = _said_to_have(stream, batch.game_id, message.written.time)
-                if batch.attempt > 1 and first > max(said_to_have, begin[batch.game_id]) + 1:
-                    yield f"{_who(message)} was sent again from {first} on, having {said_to_have}"
-                if batch.attempt <= 1 and first != last + 1:
+                if versions and batch.attempt <= 1 and first != last + 1:
                     yield f"{_who(message)} was sent version {first} behind {last}"
-                at[batch.game_id] = max(last, versions[-1] if versions else 0)
+                at[batch.game_id] = max(last, _through(batch))
+
+
+def sent_again(evidence: Evidence) -> Iterator[str]:
+    """What is sent again begins behind what was acknowledged, and has no hole either."""
+    for stream, messages in zip(evidence.history.streams, evidence.messages, strict=True):
+        asked, at = _asked(stream), dict[str, int]()
+        for message in messages:
+            if message.kind == "attached":
+                at[message.envelope.attached.game_id] = _begin(message.envelope, asked)
+            elif message.kind == "event_batch" and message.envelope.event_batch.attempt > 1:
+                batch = message.envelope.event_batch
+                acknowledged = _said_to_have(stream, batch.game_id, message.written.time)
+                has = max(acknowledged, at.get(batch.game_id, 0))
+                if batch.events and batch.first_version > has + 1:
+                    yield f"{_who(message)} was sent {batch.first_version} again, having {has}"
+                at[batch.game_id] = _through(batch)
 
 
 def _said_to_have(stream: Stream, game_id: str, until: float) -> int:

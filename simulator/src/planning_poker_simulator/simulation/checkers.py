@@ -16,6 +16,7 @@ CHECKERS: Final[Mapping[str, Checker]] = {
     "atomic": about_streams.atomic,
     "bookmarkable": about_streams.bookmarkable,
     "resumable": about_streams.resumable,
+    "sent again without a hole": about_streams.sent_again,
     "durable before it is told": about_streams.durable,
     "snapshots are the log's": about_streams.snapshots,
     "answers behind their events": about_streams.answers,
