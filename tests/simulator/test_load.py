@@ -24,7 +24,7 @@ COMMAND = [sys.executable, "-m", "planning_poker_simulator.load"]
 SMALL = Plan(games=5, players=3, votes_per_s=40.0, duration_s=1.5, arrivals="steady")
 SATURATED = 3
 # The machine may be busy with others for a moment, and then nothing is reported.
-ATTEMPTS = 3
+ATTEMPTS = 6
 
 
 def logged(database: Path) -> Counter[str]:
@@ -133,8 +133,8 @@ def test_a_load_with_a_server_of_its_own_reports_what_is_in_the_log(tmp_path: Pa
         found = json.loads(ended.stdout)
         if ended.returncode != SATURATED:
             break
+    assert ended.returncode == 0, found
     assert ended.stderr == "Seating 5 games of 3.\nVoting for 2 s.\n"
-    assert ended.returncode == 0
     assert found["counts"]["accepted_votes"] == logged(database)["vote_submitted"]
     assert found["counts"]["delivered"] == found["counts"]["expected"]
     assert found["latency"]["seen"]["samples"] == found["counts"]["votes"]
