@@ -8,6 +8,8 @@ import grpc
 import pytest
 
 import planningpoker.v1 as pb
+from planning_poker_server.retention import Retention
+from planning_poker_server.settings import RetentionSettings
 from planning_poker_simulator.clock import AdvancingClock
 from planningpoker.v1.service_pb2_grpc import PlanningPokerServiceStub
 from tests.integration.harness import Host
@@ -222,35 +224,33 @@ async def ids(host: Host) -> set[str]:
 async def test_games_go_when_they_ended_or_were_abandoned_long_ago(
     host: Host, clock: AdvancingClock
 ) -> None:
-    retained: Any = {"retention": {"ended_days": 30, "abandoned_days": 60}}
-    await host.start(**OPERATED, **retained)
+    await host.start(**OPERATED)
     stream = await host.stream()
     ended, abandoned, followed = [await stream.create() for _ in range(3)]
     await stream.do(ended, end_game=pb.EndGame())
-    for seat in (ended, abandoned):
-        await stream.send(detach=pb.Detach(game_id=seat.game_id))
-    await stream.ack(followed.game_id, 2)
-    await stream.ping()
+    await stream.close()
+    server = host.server
+    rules = RetentionSettings(ended_days=30, abandoned_days=60, interval_ms=1)
+    retention = Retention(host.log, server._rooms, rules, clock)
 
-    async def after(days: float, purged: int) -> set[str]:
-        # What is being written while time jumps would be cut off, and its game be left alone.
-        streams = host.server._services.play._streams
-        await eventually(lambda: all(each._writing_since_ms is None for each in streams))
+    async def left_after(days: float) -> set[str]:
         clock.advance(seconds=days * DAY_S)
-        await eventually(lambda: len(reasons()) == purged)
+        await retention.purge()
         return await ids(host)
 
-    def reasons() -> list[str]:
-        return [m for m in host.lines.messages("INFO") if "the game was purged" in m]
-
     everything = {ended.game_id, abandoned.game_id, followed.game_id}
-    assert await after(29, 0) == everything
-    assert await after(1.01, 1) == everything - {ended.game_id}
-    assert await after(29, 1) == everything - {ended.game_id}
-    assert await after(1, 2) == {followed.game_id}
-    assert reasons() == [
+    assert await left_after(29) == everything
+    assert await left_after(1.01) == everything - {ended.game_id}
+    assert await left_after(29) == everything - {ended.game_id}
+    await (await host.stream()).attach(followed)
+    assert await left_after(0) == everything - {ended.game_id}
+    rules = RetentionSettings(ended_days=30, abandoned_days=59, interval_ms=1)
+    retention = Retention(host.log, server._rooms, rules, clock)
+    assert await left_after(0) == {followed.game_id}
+    reasons = [m for m in host.lines.messages("INFO") if "the game was purged" in m]
+    assert reasons == [
         "the game was purged: it ended more than 30 days ago",
-        "the game was purged: nothing has happened in it for more than 60 days",
+        "the game was purged: nothing has happened in it for more than 59 days",
     ]
 
 
