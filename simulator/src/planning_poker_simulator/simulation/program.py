@@ -160,8 +160,16 @@ class Program:
             await game.detach()
             if game.view.phase == pb.GAME_PHASE_ENDED:
                 self._sometimes("game: ended")
-                self.games[table] = await client.attach(game.game_id)
+                await self._watch(client, table, game.game_id)
                 return
+
+    async def _watch(self, client: PokerClient, table: int, game_id: str) -> None:
+        """Show how a game ended."""
+        while table not in self.games:
+            try:
+                self.games[table] = await client.attach(game_id)
+            except PokerError:
+                await asyncio.sleep(self._chance.uniform(0.5, 2.0))
 
     async def _sit(self, client: PokerClient, table: int) -> Game | None:
         code = self._tables.codes[table]
