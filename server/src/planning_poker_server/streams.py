@@ -21,6 +21,8 @@ from planning_poker_server.requests import (
 from planning_poker_server.rooms import Rooms
 from planning_poker_server.session import Session
 
+_STALLED = "Nothing was taken for too long: connect again."
+
 
 class PlayStream:
     """One call of Play."""
@@ -52,6 +54,7 @@ class PlayStream:
         self._metrics = metrics
         self._task: asyncio.Task[Any] | None = None
         self._writing_since_ms: int | None = None
+        self._is_cut_off = False
 
     def wake(self) -> None:
         """Something may be there to write."""
@@ -70,13 +73,18 @@ class PlayStream:
     async def run(self) -> pb.Refusal | None:
         """Serve until the client closes (None) or the session ends (why).
 
-        Raises whatever reading or writing raised, CancelledError where the
-        peer takes nothing any more.
+        Raises whatever reading or writing raised.
         """
         self._task = asyncio.current_task()
         reader = asyncio.get_running_loop().create_task(self._read())
         try:
             return await self._write()
+        except asyncio.CancelledError:
+            if not self._is_cut_off or self._task is None or self._task.uncancel() > 0:
+                raise
+            # Not as a cancellation: that ends the call here and tells the peer nothing, ever,
+            # so that one which reads again would take a dead stream for a live one.
+            return refuse(pb.REASON_TIMEOUT, _STALLED)
         finally:
             if self._alarm is not None:
                 self._alarm.cancel()
@@ -212,6 +220,7 @@ class PlayStream:
             # Nothing can be said to it any more, not even goodbye.
             logger.warning("a stream was cut off: its peer has taken nothing for too long")
             self._metrics.stalled.inc()
+            self._is_cut_off = True
             self._task.cancel()
             return
         self.wake()

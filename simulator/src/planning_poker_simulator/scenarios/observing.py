@@ -81,7 +81,7 @@ async def observe(table: Table) -> Observed:
         history=history,
         names={seat.player_id: seat.name for seat in seats},
         shown={seat.name: _shown(seat) for seat in seats},
-        behind=[p.line.name for p in working if not _is_at(p, view)],
+        behind=[_said(p, view) for p in working if not _is_at(p, view)],
         present=presence,
         report=game.last_report if game is not None else None,
         answers=table.answers,
@@ -92,6 +92,14 @@ def _is_at(program: Program, view: GameView) -> bool:
     """Whether it shows this, with nothing of its own on top."""
     game = program.game
     return game is None or (not game.stale and game.view == view)
+
+
+def _said(program: Program, view: GameView) -> str:
+    """Who is behind, and how: for whoever has to find out why."""
+    game, state = program.game, type(program.client.state).__name__
+    at = game.view.version if game is not None else 0
+    stale = ", stale" if game is not None and game.stale else ""
+    return f"{program.line.name} (at {at} of {view.version}, {state}{stale})"
 
 
 def _shown(seat: Seat) -> Shown:

@@ -31,6 +31,8 @@ _LAST_EVENTS: Final = 8
 _LOOK_AGAIN_S: Final = 0.02
 QUIET_S: Final = 2.5
 """After so long without any change, what is not so yet will not be."""
+_QUIETS: Final = 3
+"""How many times as long it may take in all; a program that is behind is given all of it."""
 Act = Callable[[Table, Step], Awaitable[None]]
 
 
@@ -163,7 +165,7 @@ class _Run:
 
     async def _look(self, table: Table, outcomes: Sequence[Step]) -> None:
         """Look until all is as it should be, or nothing happens any more, or the time is up."""
-        limit, quiet = TimeLimit(PATIENCE_S), TimeLimit(self._quiet_s)
+        limit, quiet = TimeLimit(_QUIETS * self._quiet_s), TimeLimit(self._quiet_s)
         before: Observed | None = None
         while True:
             observed = await _guarded_look(table)
@@ -173,7 +175,7 @@ class _Run:
                 break
             if before is None or not observed.is_like(before):
                 before, quiet = observed, TimeLimit(self._quiet_s)
-            if not limit.left or not quiet.left:
+            if not limit.left or (not observed.behind and not quiet.left):
                 break
             await asyncio.sleep(_LOOK_AGAIN_S)
         self._checked += len(judged) - len(wrong)
