@@ -20,7 +20,7 @@ from planning_poker_simulator.load.measuring import Measuring
 from planning_poker_simulator.load.plan import Plan
 from tests.integration.raw import eventually
 
-COMMAND = [sys.executable, "-m", "planning_poker_simulator.load"]
+COMMAND = [str(Path(sys.executable).with_name("poker-sim")), "load"]
 SMALL = Plan(games=5, players=3, votes_per_s=40.0, duration_s=1.5, arrivals="steady")
 SATURATED = 3
 # The machine may be busy with others for a moment, and then nothing is reported.
