@@ -2,8 +2,9 @@
 //
 //   node watch.mjs HOST:PORT PROTOS_FOLDER GAME
 //
-// Takes a seat, votes in each round that starts, and prints what it was told
-// until the game ends, half of it on a second watch that goes on from a cursor.
+// Takes a seat and says "watching" once it has seen what was there; votes in the round
+// that starts then, and prints what it was told until the game ends, half of it on a
+// second watch that goes on from a cursor.
 
 import { randomBytes, randomUUID } from 'node:crypto';
 import grpc from '@grpc/grpc-js';
@@ -40,6 +41,7 @@ async function watch(cursor, take) {
   try {
     for await (const response of call) {
       kinds.push(response.item);
+      if (response.item === 'caughtUp') console.log('watching');
       for (const { event, cursor: behind } of response.events?.events ?? []) {
         told.push({ version: event.version, name: event.event });
         if (await take(event)) return behind;
