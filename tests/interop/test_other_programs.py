@@ -96,7 +96,8 @@ def test_watching_and_executing_suffice_to_play(
         node = run_node(
             "watch.mjs", node_modules, tmp_path, address, str(ROOT / "protos"), game.game_id
         )
-        assert node.stdout and node.stdout.readline() == "watching\n", node.communicate()[1]
+        assert node.stdout is not None
+        assert node.stdout.readline() == "watching\n", node.communicate()[1]
         game.start_round()
         game.wait_for(lambda view: len(view.voted) == 1, timeout=30)
         game.reveal(force=True)

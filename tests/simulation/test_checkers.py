@@ -8,9 +8,9 @@ import pytest
 
 import planningpoker.v1 as pb
 from planning_poker_client import Change
-from planning_poker_simulator.simulation.checkers import CHECKERS, check
-from planning_poker_simulator.simulation.evidence import Evidence
-from planning_poker_simulator.simulation.history import (
+from planning_poker_simulator.checking.checkers import CHECKERS, check
+from planning_poker_simulator.checking.evidence import Evidence
+from planning_poker_simulator.checking.history import (
     Accepted,
     Asked,
     History,

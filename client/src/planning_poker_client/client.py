@@ -11,12 +11,12 @@ import grpc
 import planningpoker.v1 as pb
 from planning_poker_client.chance import SYSTEM
 from planning_poker_client.changes import Receipt
+from planning_poker_client.endpoint import Dial, Endpoint, by_grpc
 from planning_poker_client.errors import CommandRefused, GameDetached
 from planning_poker_client.exchange import CallOptions, Exchange
 from planning_poker_client.feed import WatchOptions, watch_request
 from planning_poker_client.game import Game
 from planning_poker_client.handles import SeatHandle, Ways
-from planning_poker_client.line import Dial, by_grpc
 from planning_poker_client.listing import GameList, ListOptions, list_request
 from planning_poker_client.logs import LOG
 from planning_poker_client.options import ClientOptions
@@ -74,8 +74,8 @@ class PokerClient:
         32 bytes, derives their secrets from the game's id and the external id
         instead, so that nothing need be kept.
 
-        `dial` opens streams by another way than gRPC, and `chance` is where ids, secrets
-        and pauses come from: for simulations, which repeat what happened.
+        `dial` opens connections by another way than over the network, and `chance` is where
+        ids, secrets and pauses come from: for simulations, which repeat what happened.
         """
         if token is not None and not (token.isascii() and token.isprintable()):
             raise ValueError("a token consists of printable ASCII characters")
@@ -89,12 +89,13 @@ class PokerClient:
         )
         options = options or ClientOptions()
         self._connect = connect
-        dial = dial or by_grpc(target, token, credentials, options)
-        self._exchange = Exchange(hello, target, options, dial, chance)
-        self._unary = Unary(target, instance_id, options, token, credentials)
-        self._reads = Reads(self._unary, target, options)
-        self._purges = Purges(self._unary, target, options)
-        self._watches = Watches(self._unary, target, options)
+        dial = dial or by_grpc(target, credentials, options)
+        endpoint = Endpoint(target, options, dial, chance, token)
+        self._exchange = Exchange(hello, endpoint)
+        self._unary = Unary(endpoint, instance_id)
+        self._reads = Reads(self._unary)
+        self._purges = Purges(self._unary)
+        self._watches = Watches(self._unary)
         self._ways = Ways(self._exchange, self._unary)
         self._sitting = Sitting(
             self._exchange, self._ways, self._reads, self._keeper, has_token=token is not None

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from random import Random
 from typing import Protocol, TypedDict
 from weakref import WeakKeyDictionary
 
@@ -13,6 +12,7 @@ from planning_poker_client.chance import new_id
 from planning_poker_client.changes import Item, Receipt
 from planning_poker_client.connection import Connection
 from planning_poker_client.deliveries import Deliveries
+from planning_poker_client.endpoint import Endpoint
 from planning_poker_client.errors import (
     ClientClosed,
     ConnectionFailed,
@@ -23,7 +23,6 @@ from planning_poker_client.errors import (
 )
 from planning_poker_client.ids import correlation_id
 from planning_poker_client.inbox import Inbox
-from planning_poker_client.line import Dial
 from planning_poker_client.notices import (
     Ended,
     Notice,
@@ -35,7 +34,6 @@ from planning_poker_client.notices import (
     Told,
     Undone,
 )
-from planning_poker_client.options import ClientOptions
 from planning_poker_client.reports import Reports
 from planning_poker_client.service import ServiceState
 from planning_poker_client.states import (
@@ -75,19 +73,12 @@ class Follower(Protocol):
 class Exchange:
     """Sends requests and hands out what comes; everything on one event loop."""
 
-    def __init__(
-        self,
-        hello: pb.Hello,
-        target: str,
-        options: ClientOptions,
-        dial: Dial,
-        chance: Random,
-    ) -> None:
-        self.options = options
-        self._target = target
-        self._connection = Connection(hello, target, options)
-        self._chance = chance
-        self._transport = Transport(target, self._connection, self._tell, options, dial, chance)
+    def __init__(self, hello: pb.Hello, endpoint: Endpoint) -> None:
+        self.options = options = endpoint.options
+        self._target = endpoint.target
+        self._connection = Connection(hello, endpoint.target, options)
+        self._chance = endpoint.chance
+        self._transport = Transport(endpoint, self._connection, self._tell)
         # Dictionaries where sets would do: who came first is told first, in every run.
         self._waiting: dict[str, dict[asyncio.Future[Receipt | PokerError], None]] = {}
         self._followers: dict[str, list[Follower]] = {}

@@ -1,12 +1,11 @@
 """How long a call without a command is tried for. Time and chance enter here."""
 
 import asyncio
-import random
 from typing import Final
 
 import planningpoker.v1 as pb
+from planning_poker_client.endpoint import Endpoint
 from planning_poker_client.errors import CommandRefused, ConnectionFailed, PokerError
-from planning_poker_client.options import ClientOptions
 from planning_poker_client.statuses import Status
 
 # What another try may heal: reading twice does nothing twice.
@@ -19,10 +18,11 @@ _OF_THE_MOMENT: Final = frozenset(
 class Patience:
     """How long a read is tried for."""
 
-    def __init__(self, target: str, options: ClientOptions, timeout: float | None) -> None:
-        self._target = target
-        self._options = options
-        within = options.command_timeout if timeout is None else timeout
+    def __init__(self, endpoint: Endpoint, timeout: float | None) -> None:
+        self._target = endpoint.target
+        self._chance = endpoint.chance
+        self._options = endpoint.options
+        within = self._options.command_timeout if timeout is None else timeout
         self._deadline = asyncio.get_running_loop().time() + within
         self._failures = 0
 
@@ -37,7 +37,7 @@ class Patience:
         doublings = min(self._failures, 32)
         self._failures += 1
         longest = min(self._options.backoff_first * 2.0**doublings, self._options.backoff_longest)
-        pause = random.random() * longest + status.retry_after.total_seconds()  # noqa: S311
+        pause = self._chance.random() * longest + status.retry_after.total_seconds()
         if pause >= self.left():
             raise self._failed(status)
         await asyncio.sleep(pause)

@@ -9,7 +9,6 @@ from planning_poker_client.errors import (
     OutcomeUnknown,
     PokerError,
 )
-from planning_poker_client.options import ClientOptions
 from planning_poker_client.patience import Patience
 from planning_poker_client.statuses import Status
 from planning_poker_client.unary import Unary, status_from
@@ -19,20 +18,19 @@ from planningpoker.v1.service_pb2_grpc import PlanningPokerServiceStub
 class Purges:
     """Purges on the channel that single commands have."""
 
-    def __init__(self, unary: Unary, target: str, options: ClientOptions) -> None:
+    def __init__(self, unary: Unary) -> None:
         self._unary = unary
-        self._target = target
-        self._options = options
+        self._endpoint = unary.endpoint
 
     async def purge(self, request: pb.PurgeGameRequest, timeout: float | None) -> str:
         """The id of the game that is gone, once the server tells; raises PokerError."""
-        patience = Patience(self._target, self._options, timeout)
+        patience = Patience(self._endpoint, timeout)
         while True:
             stub = PlanningPokerServiceStub(self._unary.channel())
             try:
                 with self._unary.calling():
                     response = await stub.PurgeGame(
-                        request, timeout=patience.left(), metadata=self._unary.metadata()
+                        request, timeout=patience.left(), metadata=self._endpoint.metadata
                     )
                     return response.game_id
             except ClientClosed as closed:

@@ -8,7 +8,6 @@ import grpc.aio
 import planningpoker.v1 as pb
 from planning_poker_client.changes import Change
 from planning_poker_client.listing import GameSummary, summary_of
-from planning_poker_client.options import ClientOptions
 from planning_poker_client.patience import Patience
 from planning_poker_client.resumable import Resumable
 from planning_poker_client.unary import Unary, status_from
@@ -19,20 +18,19 @@ from planningpoker.v1.service_pb2_grpc import PlanningPokerServiceStub
 class Reads:
     """Reads on the channel that single commands have; both open it when they need it."""
 
-    def __init__(self, unary: Unary, target: str, options: ClientOptions) -> None:
+    def __init__(self, unary: Unary) -> None:
         self._unary = unary
-        self._target = target
-        self._options = options
+        self._endpoint = unary.endpoint
 
     async def game(self, request: pb.GetGameRequest, timeout: float | None) -> GameView:
         """The game, once the server tells; raises PokerError."""
-        patience = Patience(self._target, self._options, timeout)
+        patience = Patience(self._endpoint, timeout)
         while True:
             stub = PlanningPokerServiceStub(self._unary.channel())
             try:
                 with self._unary.calling():
                     response = await stub.GetGame(
-                        request, timeout=patience.left(), metadata=self._unary.metadata()
+                        request, timeout=patience.left(), metadata=self._endpoint.metadata
                     )
             except grpc.aio.AioRpcError as error:
                 await patience.after(status_from(error))
@@ -58,29 +56,29 @@ class Reads:
                 return
 
     async def _page(self, request: pb.ListGamesRequest) -> pb.ListGamesResponse:
-        patience = Patience(self._target, self._options, None)
+        patience = Patience(self._endpoint, None)
         while True:
             stub = PlanningPokerServiceStub(self._unary.channel())
             try:
                 with self._unary.calling():
                     return await stub.ListGames(
-                        request, timeout=patience.left(), metadata=self._unary.metadata()
+                        request, timeout=patience.left(), metadata=self._endpoint.metadata
                     )
             except grpc.aio.AioRpcError as error:
                 await patience.after(status_from(error))
 
     async def _history(self, request: pb.ReadHistoryRequest) -> AsyncIterator[Change]:
         """From the version on that `request` names, which follows what was given."""
-        patience = Patience(self._target, self._options, None)
+        patience = Patience(self._endpoint, None)
         while True:
             stub = PlanningPokerServiceStub(self._unary.channel())
-            call = stub.ReadHistory(request, metadata=self._unary.metadata())
+            call = stub.ReadHistory(request, metadata=self._endpoint.metadata)
             try:
                 async for response in call:
                     for event in response.batch.events:
                         request.after_version = event.version
                         yield Change(event.version, event.WhichOneof("event") or "", event)
-                    patience = Patience(self._target, self._options, None)
+                    patience = Patience(self._endpoint, None)
             except grpc.aio.AioRpcError as error:
                 await patience.after(status_from(error))
             else:

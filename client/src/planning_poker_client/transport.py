@@ -8,17 +8,16 @@ and randomness enter the connection here.
 import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from random import Random
 from typing import Final
 
 import grpc
 import grpc.aio
 
 from planning_poker_client.connection import Connection
-from planning_poker_client.line import Dial, Line
+from planning_poker_client.endpoint import Endpoint
+from planning_poker_client.line import Line
 from planning_poker_client.logs import LOG
 from planning_poker_client.notices import Hangup, Loss, Notice
-from planning_poker_client.options import ClientOptions
 from planning_poker_client.states import Connected
 
 # Statuses of a stream that another one would only repeat.
@@ -38,21 +37,13 @@ class Transport:
     """Opens streams as the connection wants them, and carries its messages."""
 
     def __init__(
-        self,
-        target: str,
-        connection: Connection,
-        tell: Callable[[Notice], None],
-        options: ClientOptions,
-        dial: Dial,
-        chance: Random,
+        self, endpoint: Endpoint, connection: Connection, tell: Callable[[Notice], None]
     ) -> None:
         """`tell` gets each notice on the event loop; it must not wait and not raise."""
-        self._target = target
+        self._endpoint = endpoint
+        self._target = endpoint.target
         self._connection = connection
         self._tell = tell
-        self._options = options
-        self._dial = dial
-        self._chance = chance
         self._running: asyncio.Task[None] | None = None
         self._more = asyncio.Event()
         self._hurried = asyncio.Event()
@@ -89,7 +80,7 @@ class Transport:
             if isinstance(self._connection.state, Connected):
                 self._connection.finish()
                 self.poke()
-                await asyncio.wait({running}, timeout=self._options.close_timeout)
+                await asyncio.wait({running}, timeout=self._endpoint.options.close_timeout)
         finally:
             # Also where closing is cut short. What ends here is not cancelled twice, or the
             # order in which a stream is ended would be cut short, too.
@@ -107,7 +98,7 @@ class Transport:
                 continue
             loss = await self._stream()
             if not self._closing:
-                jitter = self._chance.random()
+                jitter = self._endpoint.chance.random()
                 self._tell_all(self._connection.lost(loss, self.now(), jitter))
                 self._set_timer(self.now())
 
@@ -120,7 +111,7 @@ class Transport:
 
     async def _stream(self) -> Loss:
         """Open a stream and use it until it ends; the reason is returned."""
-        line = self._dial()
+        line = Line(self._endpoint)
         self._hung_up = asyncio.get_running_loop().create_future()
         self._connection.opened(self.now())
         reader = asyncio.create_task(self._read(line), name="planning-poker-reader")

@@ -1,7 +1,6 @@
 """The driver of single commands: carries Tries over grpc.aio. Time and chance enter here."""
 
 import asyncio
-import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,10 +11,9 @@ import grpc.aio
 import planningpoker.v1 as pb
 from planning_poker_client.answers import receipt_of, refusal_of
 from planning_poker_client.changes import Receipt
+from planning_poker_client.endpoint import Endpoint
 from planning_poker_client.errors import ClientClosed, PokerError
-from planning_poker_client.line import open_channel
 from planning_poker_client.logs import LOG
-from planning_poker_client.options import ClientOptions
 from planning_poker_client.statuses import Status, status_of
 from planning_poker_client.tries import Pause, Tries
 from planningpoker.v1.service_pb2_grpc import PlanningPokerServiceStub
@@ -24,21 +22,11 @@ from planningpoker.v1.service_pb2_grpc import PlanningPokerServiceStub
 class Unary:
     """Commands without a stream, on a channel of their own that the first of them opens."""
 
-    def __init__(
-        self,
-        target: str,
-        instance_id: str,
-        options: ClientOptions,
-        token: str | None = None,
-        credentials: grpc.ChannelCredentials | None = None,
-    ) -> None:
+    def __init__(self, endpoint: Endpoint, instance_id: str) -> None:
         self.closed = False
         """Set by `close`, to be unset by whoever opens the client again."""
-        self._target = target
+        self.endpoint = endpoint
         self._instance_id = instance_id
-        self._options = options
-        self._token = token
-        self._credentials = credentials
         self._channel: grpc.aio.Channel | None = None
 
     async def execute(
@@ -63,8 +51,9 @@ class Unary:
             seat_secret=seat_secret,
             instance_id=self._instance_id,
         )
-        within = self._options.command_timeout if timeout is None else timeout
-        tries = Tries(self._target, correlation_id, _now() + within, self._options)
+        options = self.endpoint.options
+        within = options.command_timeout if timeout is None else timeout
+        tries = Tries(self.endpoint.target, correlation_id, _now() + within, options)
         while True:
             if self.closed:
                 raise tries.closed()
@@ -92,29 +81,25 @@ class Unary:
                 await channel.channel_ready()
             timeout = max(0.0, tries.deadline - _now())
             call = PlanningPokerServiceStub(channel).Execute(
-                request, timeout=timeout, metadata=self.metadata()
+                request, timeout=timeout, metadata=self.endpoint.metadata
             )
             response = await call
         except TimeoutError:
             return tries.over()
         except grpc.aio.AioRpcError as error:
-            LOG.debug("a call to %s failed: %s", self._target, error.code())
-            return tries.failed(status_from(error), _now(), _jitter())
+            LOG.debug("a call to %s failed: %s", self.endpoint.target, error.code())
+            return tries.failed(status_from(error), _now(), self.endpoint.chance.random())
         except (asyncio.CancelledError, grpc.aio.UsageError):
             if not self.closed or _is_cancelled():
                 raise
             tries.cut_off()
             return tries.closed()
-        return tries.answered(response.result, _now(), _jitter())
+        return tries.answered(response.result, _now(), self.endpoint.chance.random())
 
     def _open(self) -> grpc.aio.Channel:
         if self._channel is None:
-            self._channel = self.new_channel()
+            self._channel = self.endpoint.dial()
         return self._channel
-
-    def new_channel(self) -> grpc.aio.Channel:
-        """A connection of its own, for whoever asks for it to close."""
-        return open_channel(self._target, self._credentials, self._options)
 
     def channel(self) -> grpc.aio.Channel:
         """For calls that are no commands. Raises ClientClosed."""
@@ -132,17 +117,9 @@ class Unary:
                 raise
             raise ClientClosed("The client was closed meanwhile.") from None
 
-    def metadata(self) -> tuple[tuple[str, str], ...]:
-        """What each call brings along."""
-        return (("authorization", f"Bearer {self._token}"),) if self._token else ()
-
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
-
-
-def _jitter() -> float:
-    return random.random()  # noqa: S311, it spreads load and hides nothing
 
 
 def _is_cancelled() -> bool:

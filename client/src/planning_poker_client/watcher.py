@@ -5,7 +5,6 @@ control holds the rest back at the server. Time and chance enter here.
 """
 
 import asyncio
-import random
 import weakref
 from contextlib import suppress
 from types import TracebackType
@@ -15,9 +14,9 @@ import grpc.aio
 
 import planningpoker.v1 as pb
 from planning_poker_client import logs
+from planning_poker_client.endpoint import Endpoint
 from planning_poker_client.errors import ClientClosed, ConnectionLost
 from planning_poker_client.feed import FeedItem
-from planning_poker_client.options import ClientOptions
 from planning_poker_client.statuses import Status
 from planning_poker_client.unary import Unary, status_from
 from planning_poker_client.watching import ENDED, SILENT, Watching
@@ -29,11 +28,10 @@ _OWN_ERROR = "The client met an error of its own; its log tells."
 class Watches:
     """The watches of a client; each begins with its first step."""
 
-    def __init__(self, unary: Unary, target: str, options: ClientOptions) -> None:
+    def __init__(self, unary: Unary) -> None:
         self._unary = unary
-        self._target = target
-        self._options = options
-        self._running: set[_Reader] = set()
+        # A dictionary where a set would do: they end in the order they began.
+        self._running: dict[_Reader, None] = {}
 
     @property
     def closed(self) -> bool:
@@ -48,9 +46,9 @@ class Watches:
         """Have the events read. Raises ClientClosed."""
         if self.closed:
             raise ClientClosed("The client is closed.")
-        reader = _Reader(self._unary, self._target, request, self._options)
-        self._running.add(reader)
-        reader.task.add_done_callback(lambda _: self._running.discard(reader))
+        reader = _Reader(self._unary.endpoint, request)
+        self._running[reader] = None
+        reader.task.add_done_callback(lambda _: self._running.pop(reader, None))
         return reader
 
     async def close(self) -> None:
@@ -123,12 +121,10 @@ class Watch:
 class _Reader:
     """What reads for a watch, and knows nothing of it, so that that may be forgotten."""
 
-    def __init__(
-        self, unary: Unary, target: str, request: pb.WatchEventsRequest, options: ClientOptions
-    ) -> None:
-        self.watching = Watching(target, request, options, _now())
-        self._unary = unary
-        self._target = target
+    def __init__(self, endpoint: Endpoint, request: pb.WatchEventsRequest) -> None:
+        self.watching = Watching(endpoint.target, request, endpoint.options, _now())
+        self._endpoint = endpoint
+        self._target = endpoint.target
         self._filled = asyncio.Event()
         self._emptied = asyncio.Event()
         self._closing = False
@@ -179,8 +175,7 @@ class _Reader:
                 await asyncio.sleep(retry_at - _now())
                 status = await self._stream()
                 was_there = not watching.lost_because
-                jitter = random.random()  # noqa: S311, it spreads load and hides nothing
-                watching.lost(status, _now(), jitter)
+                watching.lost(status, _now(), self._endpoint.chance.random())
                 if watching.error is None:
                     logs.watch_lost(watching.lost_because, again=was_there)
         except Exception:
@@ -192,10 +187,10 @@ class _Reader:
     async def _stream(self) -> Status:
         """Open a stream and take what it tells until it ends; the reason is returned."""
         # A connection of its own each time: what is dead on this one is not waited for.
-        channel = self._unary.new_channel()
+        channel = self._endpoint.dial()
         request = self.watching.opened()
         call = PlanningPokerServiceStub(channel).WatchEvents(
-            request, metadata=self._unary.metadata()
+            request, metadata=self._endpoint.metadata
         )
         try:
             while True:

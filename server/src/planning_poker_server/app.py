@@ -149,7 +149,7 @@ async def _start(settings: Settings, clock: Clock, claim: Claim) -> RunningServe
     play = PlayService(
         rooms, settings.server, settings.stream, log.epoch, clock, metrics, availability
     )
-    services = _services(settings, clock, log, bus, rooms, play)
+    services = assemble(settings, clock, log, bus, rooms, play)
     retention = Retention(log, rooms, settings.retention, clock)
     server = create_server(services, settings.server, settings.stream)
     try:
@@ -169,9 +169,10 @@ async def _start(settings: Settings, clock: Clock, claim: Claim) -> RunningServe
     return running
 
 
-def _services(
+def assemble(
     settings: Settings, clock: Clock, log: EventLog, bus: LocalBus, rooms: Rooms, play: PlayService
 ) -> Services:
+    """What answers the calls, put together."""
     server, stream = settings.server, settings.stream
     operators = Operators(server.operator_token, open_feed=server.open_feed)
     # One rate for all that a caller reads, and a bound for each kind.

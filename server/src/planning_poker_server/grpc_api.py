@@ -203,14 +203,11 @@ class Services:
         await self.play.drain(within_s, random)
 
 
-def create_server(
-    services: Services, server: ServerSettings, stream: StreamSettings
-) -> grpc.aio.Server:
-    """A server with all services, not bound to a port yet."""
-    aio = grpc.aio.server(options=channel_arguments(stream))
+def handlers(services: Services) -> dict[str, "grpc.RpcMethodHandler[Any, Any]"]:
+    """What answers each method."""
     # Bytes in and out: envelopes are spliced from stored bytes, and one that
     # cannot be decoded is answered by us and not by the library.
-    handlers = {
+    return {
         "Play": grpc.stream_stream_rpc_method_handler(services.play.play),
         "Execute": grpc.unary_unary_rpc_method_handler(services.execute.execute),
         "GetGame": grpc.unary_unary_rpc_method_handler(services.reads.get_game),
@@ -219,7 +216,15 @@ def create_server(
         "WatchEvents": grpc.unary_stream_rpc_method_handler(services.watches.watch_events),
         "PurgeGame": grpc.unary_unary_rpc_method_handler(services.lists.purge_game),
     }
-    aio.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
+
+
+def create_server(
+    services: Services, server: ServerSettings, stream: StreamSettings
+) -> grpc.aio.Server:
+    """A server with all services, not bound to a port yet."""
+    aio = grpc.aio.server(options=channel_arguments(stream))
+    methods = handlers(services)
+    aio.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, methods),))
     health_pb2_grpc.add_HealthServicer_to_server(services.health, aio)
     if server.reflection:
         names = (SERVICE, "grpc.health.v1.Health", reflection.SERVICE_NAME)

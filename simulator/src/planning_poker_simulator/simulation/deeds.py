@@ -6,12 +6,10 @@ from typing import Final, TypeAlias
 
 import planningpoker.v1 as pb
 from planning_poker_client import Game
+from planning_poker_simulator.checking.history import MARK
 
 Deed: TypeAlias = Callable[[Game, Random, str], pb.Command]
 """Makes a command of a game as its client sees it; the text is like no other."""
-
-MARK: Final = "card:"
-"""Begins the comment of every vote, and nothing else."""
 
 _CARDS: Final = ("1", "2", "3", "5", "8", "13")
 

@@ -7,7 +7,7 @@ from random import Random
 
 from planning_poker_server.eventlog.memory import MemoryLog
 from planning_poker_server.eventlog.port import Commit, Conflict, LogUnavailable, Proposal
-from planning_poker_simulator.simulation.history import Append, History
+from planning_poker_simulator.checking.history import Append, History
 
 
 @dataclass

@@ -42,6 +42,10 @@ class Flow(Generic[M]):
         while self.waiting >= self._capacity and not self._ended:
             self._room = self._loop.create_future()
             await self._room
+        self.send(message)
+
+    def send(self, message: M) -> None:
+        """Send without waiting, whatever is on its way."""
         if self._lost or self._ended:
             return
         arrives = max(self._last_arrival, self._loop.time() + self._delay())

@@ -3,22 +3,29 @@
 import asyncio
 from collections.abc import Callable
 from random import Random
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import grpc
 
+from planning_poker_server.app import assemble
 from planning_poker_server.availability import Availability
 from planning_poker_server.bus import LocalBus
 from planning_poker_server.calls import Context
-from planning_poker_server.grpc_api import PlayService
+from planning_poker_server.grpc_api import PlayService, handlers
 from planning_poker_server.metrics import Metrics
 from planning_poker_server.rooms import Rooms
 from planning_poker_server.settings import Settings
+from planning_poker_simulator.checking.history import History
 from planning_poker_simulator.clock import AdvancingClock
 from planning_poker_simulator.simulation.disk import Disk
-from planning_poker_simulator.simulation.history import History
 from planning_poker_simulator.simulation.processes import Process
-from planning_poker_simulator.simulation.wire import HandlerAborted, SimulatedContext, Wire
+from planning_poker_simulator.simulation.wire import (
+    OK,
+    HandlerAborted,
+    SimulatedContext,
+    Status,
+    Wire,
+)
 from planning_poker_simulator.virtual_time import CLOCK
 
 _DRAIN_S: Final = 2.0
@@ -52,8 +59,9 @@ class House:
 
     def _assemble(self) -> None:
         settings, metrics, availability = self._settings, Metrics(), Availability()
+        bus = LocalBus()
         self.rooms = Rooms(
-            self.disk, settings.room, settings.game, self.clock, metrics, availability, LocalBus()
+            self.disk, settings.room, settings.game, self.clock, metrics, availability, bus
         )
         self.play = PlayService(
             self.rooms,
@@ -65,6 +73,8 @@ class House:
             availability,
             self._chance,
         )
+        self.services = assemble(settings, self.clock, self.disk, bus, self.rooms, self.play)
+        self._handlers = handlers(self.services)
 
     def serve(self, wire: Wire) -> None:
         """A connection came in."""
@@ -72,17 +82,18 @@ class House:
             wire.refuse()
             return
         self._wires[wire] = None
-        wire.handler = self.process.start(self._handle(wire, self.play))
+        handler = self._handlers[wire.stream.method]
+        wire.handler = self.process.start(self._handle(wire, handler))
 
-    async def _handle(self, wire: Wire, play: PlayService) -> None:
+    async def _handle(self, wire: Wire, handler: "grpc.RpcMethodHandler[Any, Any]") -> None:
         context = SimulatedContext(wire)
-        status = (grpc.StatusCode.OK, "")
+        status = OK
         try:
-            await play.play(None, cast("Context", context))
+            await _carry_out(handler, context)
         except HandlerAborted:
             status = context.status
         except asyncio.CancelledError:
-            status = (grpc.StatusCode.CANCELLED, "")
+            status = Status(grpc.StatusCode.CANCELLED)
             raise
         finally:
             # Else this process was killed, and only comes to its end behind the scenes.
@@ -125,7 +136,7 @@ class House:
         self._wires.clear()
 
     async def _drain(self) -> None:
-        await self.play.drain(_DRAIN_S, self._chance)
+        await self.services.drain(_DRAIN_S, self._chance)
         handlers = [wire.handler for wire in self._wires if wire.handler is not None]
         if handlers:
             await asyncio.wait(handlers, timeout=_DRAIN_S)
@@ -153,3 +164,18 @@ class House:
             for outbox in session.subscriptions.values():
                 since = max(outbox.acknowledged, outbox._snapshot_version)
                 note("events without an acknowledgement", outbox.sent - since, stream.window_events)
+
+
+async def _carry_out(handler: "grpc.RpcMethodHandler[Any, Any]", context: SimulatedContext) -> None:
+    """As gRPC calls a handler of its kind; one that streams writes to its context."""
+    served: Any = handler  # whose parts gRPC gives no types
+    if served.request_streaming:
+        await served.stream_stream(None, cast("Context", context))
+        return
+    message = await context.read()
+    if message is None:
+        return  # it was given up before it began
+    if served.response_streaming:
+        await served.unary_stream(message, cast("Context", context))
+    else:
+        await context.write(await served.unary_unary(message, cast("Context", context)))

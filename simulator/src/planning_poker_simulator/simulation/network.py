@@ -2,20 +2,24 @@
 
 import asyncio
 from random import Random
-from typing import Final
+from typing import Final, cast
+
+import grpc.aio
 
 import planningpoker.v1 as pb
-from planning_poker_client.line import Dial, Line
-from planning_poker_simulator.simulation.history import History, Stream
+from planning_poker_client.endpoint import Dial
+from planning_poker_simulator.checking.history import Frame, History, Stream
+from planning_poker_simulator.simulation.channel import SimulatedChannel
 from planning_poker_simulator.simulation.house import House
 from planning_poker_simulator.simulation.plan import Plan
 from planning_poker_simulator.simulation.processes import NOWHERE
 from planning_poker_simulator.simulation.program import Program
-from planning_poker_simulator.simulation.wire import SimulatedLine, Wire
+from planning_poker_simulator.simulation.wire import Metadata, Wire
 
 SERVER_KEEPALIVE_S: Final = 13.0
 """After this time without a sign of life the server's gRPC gives a connection up."""
 CLIENT_KEEPALIVE_S: Final = 40.0
+_TRIED_EVERY_S: Final = 0.2
 
 
 class Network:
@@ -32,18 +36,33 @@ class Network:
         self._prompt_s = (redelivered_s - plan.settings.stream.ack_within_ms / 1_000) / 2
         self._chance = chance
         self._history = history
+        self._opened = 0
 
     # New ones
 
     def dial(self, program: Program) -> Dial:
-        """How this program opens a line."""
-        return lambda: self._dial(program)
+        """How this program opens connections; each call on them is cut by itself."""
+        return lambda: cast(
+            "grpc.aio.Channel",
+            SimulatedChannel(
+                lambda method, metadata: self._open(program, method, metadata),
+                lambda: self._ready(program),
+                lambda: _versions(program),
+            ),
+        )
 
-    def _dial(self, program: Program) -> Line:
+    async def _ready(self, program: Program) -> None:
+        while program.plan.name in self.unreachable or not self._house.is_up:
+            await asyncio.sleep(_TRIED_EVERY_S)
+
+    def _open(self, program: Program, method: str, metadata: Metadata) -> Wire:
         if program.process is None:
             raise AssertionError("a process that is gone opens nothing")
-        stream = Stream(len(self._history.streams) + 1, program.plan.name)
-        self._history.streams.append(stream)
+        streams = self._history.streams if method == "Play" else self._history.calls
+        loop = asyncio.get_running_loop()
+        self._opened += 1
+        stream = Stream(self._opened, program.plan.name, method, opened=loop.time())
+        streams.append(stream)
         longest, chance = self._chance.choice(self._delays), self._chance
         stream.disturbed = longest >= self._prompt_s
         wire = Wire(
@@ -52,14 +71,14 @@ class Network:
             lambda: chance.uniform(0.0, longest),
             self._house.clock.now_ms,
             self._note,
+            metadata,
         )
         self.wires[wire] = None
         how = self.unreachable.get(program.plan.name, "")
-        loop = asyncio.get_running_loop()
         loop.call_later(chance.uniform(0, longest), self._arrive, wire, how, context=NOWHERE)
-        return SimulatedLine(wire, lambda: _versions(program))
+        return wire
 
-    def _note(self, who: str, message: bytes | pb.ClientEnvelope) -> None:
+    def _note(self, who: str, message: Frame | pb.ClientEnvelope) -> None:
         self._history.trace.append((asyncio.get_running_loop().time(), who, message))
 
     def _arrive(self, wire: Wire, how: str) -> None:

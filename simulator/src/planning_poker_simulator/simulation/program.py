@@ -21,10 +21,9 @@ from planning_poker_client import (
     Resynced,
     RolledBack,
 )
+from planning_poker_client.endpoint import Dial
 from planning_poker_client.errors import CommandRefused
-from planning_poker_client.line import Dial
-from planning_poker_simulator.simulation.deeds import some_command
-from planning_poker_simulator.simulation.history import (
+from planning_poker_simulator.checking.history import (
     Accepted,
     Asked,
     History,
@@ -34,6 +33,7 @@ from planning_poker_simulator.simulation.history import (
     Told,
     Unknown,
 )
+from planning_poker_simulator.simulation.deeds import some_command
 from planning_poker_simulator.simulation.plan import ProgramPlan
 from planning_poker_simulator.simulation.processes import Process
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from loguru import logger
 
-from planning_poker_simulator.simulation.checkers import check
-from planning_poker_simulator.simulation.evidence import Evidence
-from planning_poker_simulator.simulation.history import History
+from planning_poker_simulator.checking.checkers import check
+from planning_poker_simulator.checking.evidence import Evidence
+from planning_poker_simulator.checking.history import History
 from planning_poker_simulator.simulation.plan import plan_of
 from planning_poker_simulator.simulation.sometimes import paths
 from planning_poker_simulator.simulation.world import simulate

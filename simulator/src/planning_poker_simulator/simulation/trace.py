@@ -4,16 +4,20 @@ import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from google.protobuf import text_format
+from google.protobuf.message import Message
+
 import planningpoker.v1 as pb
-from planning_poker_simulator.simulation.history import History
+from planning_poker_simulator.checking.history import Frame, History
+
+_LONGEST: Final = 200
 
 
 def lines(history: History) -> Iterator[str]:
     """All that happened, in order; the same seed gives the same lines, byte for byte."""
     for time, who, what in history.trace:
-        if isinstance(what, bytes):
-            envelope = pb.ServerEnvelope.FromString(what)
-            text = f"is sent {_described(envelope, _OF_SERVER)}"
+        if isinstance(what, Frame):
+            text = _frame(what)
         elif isinstance(what, pb.ClientEnvelope):
             text = f"sends {_described(what, _OF_CLIENT)}"
         else:
@@ -27,6 +31,19 @@ def digest(history: History) -> str:
     for line in lines(history):
         total.update(line.encode() + b"\n")
     return total.hexdigest()
+
+
+def _frame(frame: Frame) -> str:
+    if frame.method == "Play":
+        return f"is sent {_described(pb.ServerEnvelope.FromString(frame.encoded), _OF_SERVER)}"
+    kind = f"{frame.method}{'Request' if frame.is_request else 'Response'}"
+    message = getattr(pb, kind).FromString(frame.encoded)
+    return f"{'asks' if frame.is_request else 'is told'} {frame.method}: {_shortly(message)}"
+
+
+def _shortly(message: Message) -> str:
+    text = text_format.MessageToString(message, as_one_line=True)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _described(envelope: pb.ServerEnvelope | pb.ClientEnvelope, kinds: "_Kinds") -> str:

@@ -1,20 +1,34 @@
-"""One connection between a program and the server: what gRPC is elsewhere."""
+"""One call between a program and the server: what gRPC is elsewhere, and its server's end."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Any, NoReturn
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple, NoReturn
 
 import grpc
-import grpc.aio
 
 import planningpoker.v1 as pb
+from planning_poker_simulator.checking.history import Frame, Stream, Written
 from planning_poker_simulator.simulation.flow import Flow, FlowEnded
-from planning_poker_simulator.simulation.history import Said, Stream, Written
 from planning_poker_simulator.simulation.processes import NOWHERE, Process
 
 _EOF = None
 _CAPACITY = 64
 """Messages that fit into the buffers on the way."""
+
+
+Metadata = Sequence[tuple[str, str | bytes]]
+
+
+class Status(NamedTuple):
+    """How a call ended."""
+
+    code: grpc.StatusCode
+    details: str = ""
+    trailing: Metadata = ()
+
+
+OK: Final = Status(grpc.StatusCode.OK)
+_LOST: Final = Status(grpc.StatusCode.UNAVAILABLE, "the connection was lost")
 
 
 class HandlerAborted(Exception):
@@ -30,15 +44,18 @@ class Wire:
         client: Process,
         delay: Callable[[], float],
         clock_ms: Callable[[], int],
-        note: Callable[[str, bytes | pb.ClientEnvelope], None],
+        note: Callable[[str, Frame | pb.ClientEnvelope], None],
+        metadata: Metadata = (),
         capacity: int = _CAPACITY,
     ) -> None:
+        """`metadata` comes with the call."""
         self.stream = stream
         self.client = client
         self.to_server: Flow[bytes] = Flow(delay, capacity)
         self.to_client: Flow[bytes] = Flow(delay, capacity)
         self.handler: asyncio.Task[None] | None = None
-        self.status: tuple[grpc.StatusCode, str] = (grpc.StatusCode.OK, "")
+        self.status = OK
+        self.metadata = metadata
         self.client_gone = False
         self.server_gone = False
         self.clock_ms = clock_ms
@@ -50,7 +67,7 @@ class Wire:
         """Whether both ends take the other for there."""
         return not (self.client_gone or self.server_gone)
 
-    def note(self, message: bytes | pb.ClientEnvelope) -> None:
+    def note(self, message: Frame | pb.ClientEnvelope) -> None:
         """It goes over this wire."""
         self._note(f"{self.stream.client} #{self.stream.number}", message)
 
@@ -70,9 +87,13 @@ class Wire:
         self._loop.call_later(after, self._break_server, context=NOWHERE)
 
     def _break_client(self) -> None:
+        self.end_client(_LOST)
+
+    def end_client(self, status: Status) -> None:
+        """It is over for the client, who is told this; the server finds out later."""
         if not self.client_gone:
             self.client_gone = True
-            self.status = (grpc.StatusCode.UNAVAILABLE, "the connection was lost")
+            self.status = status
             self.to_client.cut()
             self.to_server.close()
 
@@ -86,7 +107,7 @@ class Wire:
         if self.handler is not None:
             self.handler.cancel()
 
-    def handled(self, status: tuple[grpc.StatusCode, str]) -> None:
+    def handled(self, status: Status) -> None:
         """The handler is over: the client is told behind what was written."""
         self.stream.closed_ms = self.clock_ms()
         if not self.client_gone and not self.server_gone:
@@ -96,53 +117,13 @@ class Wire:
         self.to_client.close()
 
 
-class SimulatedLine:
-    """The client's end, for the SDK."""
-
-    def __init__(self, wire: Wire, versions: Callable[[], dict[str, int]]) -> None:
-        self._wire = wire
-        self._versions = versions
-        self._loop = asyncio.get_running_loop()
-
-    async def read(self) -> pb.ServerEnvelope | None:
-        wire = self._wire
-        try:
-            frame = await wire.to_client.get()
-        except FlowEnded:
-            code, details = wire.status
-            if code is grpc.StatusCode.OK:
-                return None
-            raise _error(code, details) from None
-        wire.stream.reached += 1
-        return pb.ServerEnvelope.FromString(frame)
-
-    async def write(self, envelope: pb.ClientEnvelope) -> None:
-        if self._wire.client_gone:
-            raise _error(*self._wire.status)
-        self._wire.stream.said.append(Said(self._loop.time(), envelope, self._versions()))
-        self._wire.note(envelope)
-        await self._wire.to_server.put(envelope.SerializeToString())
-
-    async def done_writing(self) -> None:
-        self._wire.to_server.close()
-
-    async def close(self) -> None:
-        """Given up: the server finds out behind what is on its way."""
-        wire = self._wire
-        if not wire.client_gone:
-            wire.client_gone = True
-            wire.to_client.cut()
-            wire.to_server.close()
-            wire.break_server(0.05)
-
-
 class SimulatedContext:
-    """The server's end, for the handler of Play."""
+    """The server's end, for a handler."""
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self._loop = asyncio.get_running_loop()
-        self.status: tuple[grpc.StatusCode, str] = (grpc.StatusCode.OK, "")
+        self.status = OK
 
     async def read(self) -> bytes | None:
         try:
@@ -154,16 +135,15 @@ class SimulatedContext:
         wire = self._wire
         written = Written(self._loop.time(), wire.clock_ms(), frame)
         wire.stream.written.append(written)
-        wire.note(frame)
+        wire.note(Frame(wire.stream.method, frame))
         await wire.to_client.put(frame)
 
-    async def abort(self, code: grpc.StatusCode, details: str, *_metadata: Any) -> NoReturn:
-        self.status = (code, details)
+    async def abort(self, code: grpc.StatusCode, details: str, trailing: Metadata = ()) -> NoReturn:
+        self.status = Status(code, details, trailing)
         raise HandlerAborted
+
+    def invocation_metadata(self) -> Metadata:
+        return self._wire.metadata
 
     def peer(self) -> str:
         return f"sim:{self._wire.client.name}:1"
-
-
-def _error(code: grpc.StatusCode, details: str) -> grpc.aio.AioRpcError:
-    return grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(), details, None)

@@ -12,8 +12,8 @@ from loguru import logger
 
 from planning_poker_client import Connected
 from planning_poker_client.logs import LOG
+from planning_poker_simulator.checking.history import History, Shown
 from planning_poker_simulator.simulation.disk import Disk
-from planning_poker_simulator.simulation.history import History, Shown
 from planning_poker_simulator.simulation.house import House
 from planning_poker_simulator.simulation.network import Network
 from planning_poker_simulator.simulation.plan import STORM_S, Plan, plan_of

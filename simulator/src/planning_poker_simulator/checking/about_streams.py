@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from typing import Final
 
 import planningpoker.v1 as pb
-from planning_poker_simulator.simulation.deeds import MARK
-from planning_poker_simulator.simulation.evidence import Evidence, Message
-from planning_poker_simulator.simulation.history import Stream
+from planning_poker_simulator.checking.evidence import Evidence, Message
+from planning_poker_simulator.checking.history import MARK, Stream
 
 _COMMENT: Final = re.compile(re.escape(MARK).encode() + rb"~[^~]+~")
 

@@ -3,12 +3,15 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import planningpoker.v1 as pb
 from planning_poker_client import Item
 from planning_poker_model.view import GameView
 from planning_poker_server.eventlog.port import Record
+
+MARK: Final = "card:"
+"""Begins the comment of every vote, and nothing else."""
 
 
 class Append(NamedTuple):
@@ -30,6 +33,14 @@ class Written(NamedTuple):
     frame: bytes
 
 
+class Frame(NamedTuple):
+    """A message as it went over the wire."""
+
+    method: str
+    encoded: bytes
+    is_request: bool = False
+
+
 class Said(NamedTuple):
     """A message that a client wrote to a stream."""
 
@@ -41,11 +52,15 @@ class Said(NamedTuple):
 
 @dataclass
 class Stream:
-    """One stream, as it went over the wire."""
+    """One call, as it went over the wire."""
 
     number: int
     client: str
     """Name of the program."""
+    method: str = "Play"
+    request: bytes = b""
+    """Of a call that begins with one message."""
+    opened: float = 0.0
     written: list[Written] = field(default_factory=list)
     said: list[Said] = field(default_factory=list)
     disturbed: bool = False
@@ -145,6 +160,9 @@ class History:
     seed: int
     appends: list[Append] = field(default_factory=list)
     streams: list[Stream] = field(default_factory=list)
+    """Of Play."""
+    calls: list[Stream] = field(default_factory=list)
+    """Of all other methods."""
     asked: list[Asked] = field(default_factory=list)
     reused: list[tuple[Asked, str, Outcome]] = field(default_factory=list)
     """Accepted commands whose id was used for another one: its name, and what came of it."""
@@ -158,7 +176,7 @@ class History:
     gauges: dict[str, Gauge] = field(default_factory=dict)
     sometimes: Counter[str] = field(default_factory=Counter)
     """How often each path was taken that some run must take."""
-    trace: list[tuple[float, str, str | bytes | pb.ClientEnvelope]] = field(default_factory=list)
+    trace: list[tuple[float, str, str | pb.ClientEnvelope | Frame]] = field(default_factory=list)
     """When, who and what; what went over the wire as it is."""
     incidents: list[str] = field(default_factory=list)
     """What no run may ever have: bugs that were caught and logged."""

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Final
 
 import planningpoker.v1 as pb
-from planning_poker_simulator.simulation.evidence import Evidence
-from planning_poker_simulator.simulation.history import Accepted, Asked, Unknown
+from planning_poker_simulator.checking.evidence import Evidence
+from planning_poker_simulator.checking.history import Accepted, Asked, Unknown
 
 MAY_CHANGE_NOTHING: Final = frozenset(
     {

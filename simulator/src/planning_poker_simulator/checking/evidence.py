@@ -9,7 +9,7 @@ import planningpoker.v1 as pb
 from planning_poker_model.limits import GameLimits
 from planning_poker_server.room import Room
 from planning_poker_server.settings import Settings
-from planning_poker_simulator.simulation.history import History, Stream, Written
+from planning_poker_simulator.checking.history import History, Stream, Written
 
 _TAIL = 1
 

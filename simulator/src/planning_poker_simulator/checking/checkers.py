@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, TypeAlias
 
-from planning_poker_simulator.simulation import about_commands, about_end, about_streams, about_told
-from planning_poker_simulator.simulation.evidence import Evidence
+from planning_poker_simulator.checking import about_commands, about_end, about_streams, about_told
+from planning_poker_simulator.checking.evidence import Evidence
 
 Checker: TypeAlias = Callable[[Evidence], Iterable[str]]
 

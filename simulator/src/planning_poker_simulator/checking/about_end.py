@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
-from planning_poker_simulator.simulation.evidence import Evidence
+from planning_poker_simulator.checking.evidence import Evidence
 
 
 def convergence(evidence: Evidence) -> Iterator[str]:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from planning_poker_client import Change, Resynced
-from planning_poker_simulator.simulation.evidence import Evidence
-from planning_poker_simulator.simulation.history import Told
+from planning_poker_simulator.checking.evidence import Evidence
+from planning_poker_simulator.checking.history import Told
 
 
 def ordered(evidence: Evidence) -> Iterator[str]:
