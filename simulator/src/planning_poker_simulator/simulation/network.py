@@ -52,7 +52,9 @@ class Network:
         )
 
     async def _ready(self, program: Program) -> None:
-        while program.plan.name in self.unreachable or not self._house.is_up:
+        while True:
+            if self._house.is_up and program.plan.name not in self.unreachable:
+                return
             await asyncio.sleep(_TRIED_EVERY_S)
 
     def _open(self, program: Program, method: str, metadata: Metadata) -> Wire:
