@@ -1,12 +1,12 @@
 """Checkers of what went over the wire."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import planningpoker.v1 as pb
 from planning_poker_simulator.checking.evidence import Evidence, Message
-from planning_poker_simulator.checking.history import MARK, Stream
+from planning_poker_simulator.checking.history import MARK, Stream, Written
 
 _COMMENT: Final = re.compile(re.escape(MARK).encode() + rb"~[^~]+~")
 
@@ -184,6 +184,10 @@ def redelivery(evidence: Evidence) -> Iterator[str]:
 def secrecy(evidence: Evidence) -> Iterator[str]:
     """In nothing that leaves the server is a card before its reveal, but for its seat's holder."""
     author = {a.comment: (a.game_id, a.actor) for a in evidence.history.asked if a.comment}
+    for call in evidence.history.calls:
+        for written in call.written:
+            for comment in _hidden(evidence, author, written):
+                yield f"{call.client} was told the hidden vote {comment} by {call.method}"
     for messages in evidence.messages:
         held: set[tuple[str, str]] = set()
         for message in messages:
@@ -191,16 +195,22 @@ def secrecy(evidence: Evidence) -> Iterator[str]:
                 attached = message.envelope.attached
                 held.update((attached.game_id, player) for player in attached.player_ids)
             yield from _hidden_votes(message)
-            for found in _COMMENT.findall(message.written.frame):
-                comment = found.decode()
-                game_id, player = author.get(comment, ("", ""))
-                truth = evidence.truths.get(game_id)
-                public = truth.revealed.get(comment) if truth is not None else None
-                is_told = public is not None and truth is not None
-                if is_told and truth.committed_at[public - 1] <= message.written.time:  # type: ignore[union-attr, operator]
-                    continue
-                if (game_id, player) not in held:
+            for comment in _hidden(evidence, author, message.written):
+                if author.get(comment) not in held:
                     yield f"{_who(message)} was sent the hidden vote {comment} in {message.kind}"
+
+
+def _hidden(
+    evidence: Evidence, author: Mapping[str, tuple[str, str]], written: Written
+) -> Iterator[str]:
+    """The comments in a frame that not everybody may know when it is written."""
+    for found in _COMMENT.findall(written.frame):
+        comment = found.decode()
+        game_id, _ = author.get(comment, ("", ""))
+        truth = evidence.truths.get(game_id)
+        public = truth.revealed.get(comment) if truth is not None else None
+        if truth is None or public is None or truth.committed_at[public - 1] > written.time:
+            yield comment
 
 
 def _hidden_votes(message: Message) -> Iterator[str]:

@@ -3,7 +3,14 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, TypeAlias
 
-from planning_poker_simulator.checking import about_commands, about_end, about_streams, about_told
+from planning_poker_simulator.checking import (
+    about_commands,
+    about_end,
+    about_reads,
+    about_streams,
+    about_told,
+    about_watches,
+)
 from planning_poker_simulator.checking.evidence import Evidence
 
 Checker: TypeAlias = Callable[[Evidence], Iterable[str]]
@@ -31,6 +38,13 @@ CHECKERS: Final[Mapping[str, Checker]] = {
     "answered with its version": about_commands.answered_with_its_version,
     "one command an id": about_commands.one_command_an_id,
     "nothing that nobody asked for": about_commands.nothing_unasked,
+    "watches are whole": about_watches.whole,
+    "watches are true to the log": about_watches.true,
+    "watches know when they are current": about_watches.caught_up,
+    "watches become current": about_watches.current,
+    "durable before a watch tells": about_watches.durable,
+    "reads are the log's": about_reads.games,
+    "histories are the log's": about_reads.histories,
     "convergence": about_end.convergence,
     "nothing is left undone": about_end.nothing_undone,
     "presence": about_end.presence,

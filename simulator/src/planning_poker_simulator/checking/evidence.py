@@ -107,8 +107,28 @@ class Evidence:
                 _keep(truth, room)
         return truths
 
+    @cached_property
+    def feed(self) -> list[tuple[float, str, pb.GameEvent]]:
+        """The events of all games in the order of the log, each with when it was committed."""
+        return [
+            (append.time, append.game_id, self.truths[append.game_id].events[record.version - 1])
+            for append in self.history.appends
+            for record in append.records
+        ]
+
+    @cached_property
+    def first_told(self) -> dict[tuple[str, int], float]:
+        """By game and version: when a follower was first sent the event."""
+        told: dict[tuple[str, int], float] = {}
+        for message in self.of_kind("event_batch"):
+            game_id, time = message.envelope.event_batch.game_id, message.written.time
+            for event in message.envelope.event_batch.events:
+                key = game_id, event.version
+                told[key] = min(time, told.get(key, time))
+        return told
+
     def _wanted_versions(self) -> set[tuple[str, int]]:
-        wanted: set[tuple[str, int]] = set()
+        wanted = {(read.game_id, read.game.version) for read in self.history.reads}
         for message in self.of_kind("attached", "event_batch", "seat_state"):
             payload = getattr(message.envelope, message.kind)
             if message.kind == "seat_state":

@@ -127,6 +127,51 @@ class Told:
     items: list[tuple[float, Item]] = field(default_factory=list)
 
 
+class Caught(NamedTuple):
+    """A watch said that it had told all there was."""
+
+    opened: float
+    """When it was asked for."""
+    after: int
+    """How many items were told before, by all watches of its program."""
+
+
+@dataclass
+class Fed:
+    """What a program was told by its watches, one going on where the one before stood."""
+
+    client: str
+    game_id: str
+    """Whose events it wants; empty: of all games."""
+    names: frozenset[str]
+    """Which events it wants; none: all."""
+    items: list[tuple[str, pb.GameEvent]] = field(default_factory=list)
+    """Each with its game."""
+    caught_up: list[Caught] = field(default_factory=list)
+
+
+class Read(NamedTuple):
+    """A game as it was read."""
+
+    asked: float
+    client: str
+    game_id: str
+    at_least: int
+    """The version that it was to have."""
+    exactly: int | None
+    game: pb.Game
+
+
+class ReadHistory(NamedTuple):
+    """The events of a game behind a version, as they were read to their end."""
+
+    asked: float
+    client: str
+    game_id: str
+    after: int
+    events: Sequence[pb.GameEvent]
+
+
 @dataclass
 class Shown:
     """How a game stood with a client at the end."""
@@ -169,6 +214,9 @@ class History:
     taken: list[str] = field(default_factory=list)
     """Correlation ids of the commands that took seats."""
     told: list[Told] = field(default_factory=list)
+    fed: list[Fed] = field(default_factory=list)
+    reads: list[Read] = field(default_factory=list)
+    read_histories: list[ReadHistory] = field(default_factory=list)
     expected: list[tuple[str, int]] = field(default_factory=list)
     """Programs, and the tables where each must be in the end."""
     shown: list[Shown] = field(default_factory=list)

@@ -142,6 +142,7 @@ class House:
             await asyncio.wait(handlers, timeout=_DRAIN_S)
         for wire in [*self._wires]:
             wire.break_server()
+            wire.break_client()
         await self.rooms.close(1.0)
 
     def forget(self) -> None:
@@ -174,7 +175,7 @@ async def _carry_out(handler: "grpc.RpcMethodHandler[Any, Any]", context: Simula
         return
     message = await context.read()
     if message is None:
-        return  # it was given up before it began
+        raise asyncio.CancelledError  # it was given up before it began
     if served.response_streaming:
         await served.unary_stream(message, cast("Context", context))
     else:

@@ -129,8 +129,8 @@ class Network:
         wire.stream.disturbed = True
         if seconds > SERVER_KEEPALIVE_S:
             wire.break_server(SERVER_KEEPALIVE_S)
-        if seconds > CLIENT_KEEPALIVE_S:
-            wire.break_client(CLIENT_KEEPALIVE_S)
+            # Which shows as soon as anything gets through, or keepalive ends it here, too.
+            wire.break_client(min(seconds, CLIENT_KEEPALIVE_S))
 
     def killed(self, program: str, *, silent: bool) -> None:
         """The process at the clients' end is no more."""

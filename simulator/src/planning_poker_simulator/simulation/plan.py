@@ -35,7 +35,7 @@ class ProgramPlan:
 
     name: str
     kind: str
-    """"player", "second" (a second client on another's seat) or "watcher" (without a seat)."""
+    """A "player", a "second" client on another's seat, a "watcher" without a seat, or a "bot"."""
     shares: str
     """Whose seat a second client holds."""
     role: str
@@ -44,6 +44,8 @@ class ProgramPlan:
     """How long its user takes over each change; 0: no time."""
     pause_s: float
     """About how long it thinks between two commands."""
+    watches: str = ""
+    """What a bot watches: "all", "some" kinds of events, or one "game"."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ class Plan:
 
 @cache
 def _shipped() -> Settings:
-    return settings_for(Path(), {"database": {"url": "memory:"}})
+    feed = {"open_feed": True}
+    return settings_for(Path(), {"database": {"url": "memory:"}, "server": feed})
 
 
 def plan_of(seed: int) -> Plan:
@@ -94,7 +97,11 @@ def _programs(chance: Random) -> tuple[ProgramPlan, ...]:
         kinds.append(("second 1", "second", chance.choice(players)))
     if chance.random() < 0.5:
         kinds.append(("watcher 1", "watcher", ""))
-    return tuple(_program(chance, *kind) for kind in kinds)
+    programs = [_program(chance, *kind) for kind in kinds]
+    for number in range(1, chance.choice((0, 0, 1, 2)) + 1):
+        watches = chance.choice(("all", "all", "some", "game"))
+        programs.append(replace(_program(chance, f"bot {number}", "bot", ""), watches=watches))
+    return tuple(programs)
 
 
 def _program(chance: Random, name: str, kind: str, shares: str) -> ProgramPlan:

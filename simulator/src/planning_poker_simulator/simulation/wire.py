@@ -83,7 +83,7 @@ class Wire:
         self._loop.call_later(after, self._break_client, context=NOWHERE)
 
     def break_server(self, after: float = 0.0) -> None:
-        """The server does."""
+        """The server does, and the client does not: it is told by nobody."""
         self._loop.call_later(after, self._break_server, context=NOWHERE)
 
     def _break_client(self) -> None:
@@ -102,19 +102,17 @@ class Wire:
             return
         self.server_gone = True
         self.to_server.cut()
-        self.to_client.close()
         # As gRPC has it: first nothing more comes, then the handler is cancelled.
         if self.handler is not None:
             self.handler.cancel()
 
     def handled(self, status: Status) -> None:
-        """The handler is over: the client is told behind what was written."""
+        """The handler is over: the client is told behind what was written, if it still can be."""
         self.stream.closed_ms = self.clock_ms()
-        if not self.client_gone and not self.server_gone:
-            self.status = status
-        self.server_gone = True
-        self.to_server.cut()
-        self.to_client.close()
+        if self.is_open:
+            self.server_gone, self.status = True, status
+            self.to_server.cut()
+            self.to_client.close()
 
 
 class SimulatedContext:

@@ -13,10 +13,12 @@ from loguru import logger
 from planning_poker_client import Connected
 from planning_poker_client.logs import LOG
 from planning_poker_simulator.checking.history import History, Shown
+from planning_poker_simulator.simulation.bot import Bot
 from planning_poker_simulator.simulation.disk import Disk
 from planning_poker_simulator.simulation.house import House
 from planning_poker_simulator.simulation.network import Network
 from planning_poker_simulator.simulation.plan import STORM_S, Plan, plan_of
+from planning_poker_simulator.simulation.player import Player
 from planning_poker_simulator.simulation.processes import ProcessLoop
 from planning_poker_simulator.simulation.program import Program, Tables
 from planning_poker_simulator.simulation.storm import Storm
@@ -38,16 +40,17 @@ class World:
         self.house.disk = Disk(chance, history, self._sometimes, self.house.clock.now_ms)
         self.network = Network(self.house, plan, chance, history)
         tables = self.tables = Tables(plan.games, chance)
-        self.programs = [
-            Program(
+        self.programs: list[Program] = [
+            (Bot if each.kind == "bot" else Player)(
                 each, tables, history, self.network.dial, self.say, self._sometimes,
                 Random(f"{each.name} {plan.seed}"),  # noqa: S311
             )
             for each in plan.programs
         ]  # fmt: skip
-        by_name = {program.plan.name: program for program in self.programs}
-        for program in self.programs:
-            program.partner = by_name.get(program.plan.shares)
+        self.players = [program for program in self.programs if isinstance(program, Player)]
+        by_name = {player.plan.name: player for player in self.players}
+        for player in self.players:
+            player.partner = by_name.get(player.plan.shares)
         self.storm = Storm(plan, self.house, self.network, self.programs, chance, self._fault)
 
     def say(self, who: str, what: str) -> None:
@@ -93,7 +96,7 @@ class World:
 
     async def _look(self) -> None:
         """How everything stands with everyone."""
-        for program in self.programs:
+        for program in self.players:
             if program.plan.kind != "second":  # whose seat may be no more
                 tables = range(self.plan.games)
                 self.history.expected += [(program.plan.name, table) for table in tables]
@@ -111,7 +114,7 @@ class World:
                         game.seat,
                         game.presence,
                         stale=game.stale or not there,
-                        pending=len(game.pending) + program._waiting,
+                        pending=len(game.pending) + program.waiting,
                         table=table,
                         served=served,
                     )
