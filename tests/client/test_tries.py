@@ -12,6 +12,7 @@ from planning_poker_client import (
     ConnectionFailed,
     OutcomeUnknown,
     PokerError,
+    Receipt,
 )
 from planning_poker_client.statuses import Status
 from planning_poker_client.tries import Pause, Tries
@@ -40,11 +41,14 @@ def error(outcome: object) -> PokerError:
     return outcome
 
 
-def test_an_acceptance_and_a_refusal_are_the_result() -> None:
+def test_an_acceptance_and_a_refusal_are_the_outcome() -> None:
     accepted = pb.CommandResult(game_id=said.GAME, accepted=pb.Accepted(version=3))
-    no = refused(pb.REASON_ROUND_CLOSED)
-    assert tries().answered(accepted, NOW, 0.5) is accepted
-    assert tries().answered(no, NOW, 0.5) is no
+    receipt = tries().answered(accepted, NOW, 0.5)
+    assert isinstance(receipt, Receipt)
+    assert (receipt.correlation_id, receipt.version) == (ID, 3)
+    no = error(tries().answered(refused(pb.REASON_ROUND_CLOSED), NOW, 0.5))
+    assert isinstance(no, CommandRefused)
+    assert no.reason == "ROUND_CLOSED"
 
 
 def test_what_the_server_had_no_time_for_is_tried_again_when_it_says() -> None:
@@ -97,10 +101,12 @@ def test_a_server_that_stops_took_nothing() -> None:
     assert (over.reason, over.definite, over.retryable) == ("DRAINING", True, True)
 
 
-def test_after_a_lost_call_no_passing_refusal_is_taken_for_the_answer() -> None:
+def test_after_a_lost_call_no_refusal_counts_that_speaks_of_this_attempt_only() -> None:
     for result in (
         refused(pb.REASON_LOG_UNAVAILABLE, 1_000, retryable=True),
         refused(pb.REASON_TOO_MANY_COMMANDS, 60_000, retryable=True),
+        # Said before the server looks for a receipt; the seat may have gone since.
+        refused(pb.REASON_SEAT_NOT_HELD),
     ):
         attempts = tries()
         attempts.failed(LOST, NOW, 0.5)
@@ -112,8 +118,8 @@ def test_after_a_lost_call_no_passing_refusal_is_taken_for_the_answer() -> None:
 def test_after_a_lost_call_the_games_own_refusal_is_the_answer() -> None:
     attempts = tries()
     attempts.failed(LOST, NOW, 0.5)
-    no = refused(pb.REASON_ROUND_CLOSED)
-    assert attempts.answered(no, NOW, 0.5) is no
+    no = error(attempts.answered(refused(pb.REASON_ROUND_CLOSED), NOW, 0.5))
+    assert isinstance(no, CommandRefused)
 
 
 def test_a_bug_of_the_server_leaves_the_outcome_open_and_is_not_tried_again() -> None:

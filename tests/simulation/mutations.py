@@ -13,19 +13,25 @@ from uuid import UUID, uuid5
 import pytest
 
 import planningpoker.v1 as pb
-from planning_poker_client import answers, connection
+from planning_poker_client import answers, connection, tries
 from planning_poker_client.changes import Change
 from planning_poker_client.connection import Connection
+from planning_poker_client.feed import FeedItem
 from planning_poker_client.game import Game
 from planning_poker_client.inbox import AckPace, Inbox, Received
 from planning_poker_client.inflight import InFlight
+from planning_poker_client.tries import Tries
+from planning_poker_client.watching import Watching
+from planning_poker_model.view import GameView
 from planning_poker_server import session
 from planning_poker_server.audience import Audience
 from planning_poker_server.deliveries import Deliveries
 from planning_poker_server.domain.receipts import Receipts
 from planning_poker_server.eventlog.port import Commit, Conflict, LogUnavailable, Proposal, Record
+from planning_poker_server.feed import FedEvent, Feed
 from planning_poker_server.outbox import Outbox
 from planning_poker_server.presence import Leases
+from planning_poker_server.reads import ReadService
 from planning_poker_server.room import Answer, Attachment, Room, Ticket
 from planning_poker_server.room_driver import RoomDriver
 
@@ -126,6 +132,27 @@ def an_append_in_doubt_counts_as_failed(patch: pytest.MonkeyPatch) -> None:
             raise LogUnavailable(str(error), definite=True) from error
 
     patch.setattr(RoomDriver, "_append", append)
+
+
+def applied_on_conflict_without_deciding_again(patch: pytest.MonkeyPatch) -> None:
+    whole = RoomDriver._append
+
+    async def append(self: RoomDriver, proposal: Proposal) -> Commit | Conflict | None:
+        outcome = await whole(self, proposal)
+        if not isinstance(outcome, Conflict) or not proposal.records:
+            return outcome
+        by = outcome.head - proposal.expected_head
+        moved = [_moved(record, by) for record in proposal.records]
+        await whole(self, replace(proposal, expected_head=outcome.head, records=moved))
+        return Commit(proposal)
+
+    patch.setattr(RoomDriver, "_append", append)
+
+
+def _moved(record: Record, by: int) -> Record:
+    event = pb.GameEvent.FromString(record.event)
+    event.version += by
+    return record._replace(version=event.version, event=event.SerializeToString())
 
 
 def the_last_event_of_a_batch_is_dropped(patch: pytest.MonkeyPatch) -> None:
@@ -263,6 +290,59 @@ def the_window_is_ignored(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Outbox, "__init__", init)
 
 
+def a_watch_skips_one_of_several(patch: pytest.MonkeyPatch) -> None:
+    whole = Feed.after
+
+    def after(self: Feed, place: int) -> Sequence[FedEvent] | None:
+        run = whole(self, place)
+        return run[1:] if run is not None and len(run) > 1 else run
+
+    patch.setattr(Feed, "after", after)
+
+
+def a_watch_forgets_what_came_while_it_looked(patch: pytest.MonkeyPatch) -> None:
+    """Nothing rings for what is new: the feed is read again once a second, and tells nobody."""
+    patch.setattr(Feed, "_wake", lambda self: None)
+
+
+def a_cursor_is_ahead_of_what_was_taken(patch: pytest.MonkeyPatch) -> None:
+    def take(self: Watching) -> FeedItem:
+        self.cursor = self._reached
+        item = self._waiting.popleft()
+        return replace(item, cursor=self._reached)
+
+    patch.setattr(Watching, "take", take)
+
+
+def a_call_forgets_its_earlier_tries(patch: pytest.MonkeyPatch) -> None:
+    whole = Tries.answered
+
+    def answered(self: Tries, *rest: Any) -> Any:
+        self._in_doubt = False
+        return whole(self, *rest)
+
+    patch.setattr(Tries, "answered", answered)
+
+
+def a_lost_seat_speaks_for_earlier_tries(patch: pytest.MonkeyPatch) -> None:
+    """As it was: refused for want of the seat, though the first try of the call had its effect."""
+
+    def refusal_of(correlation_id: str, refusal: pb.Refusal, *, in_doubt: bool = False) -> Any:
+        in_doubt = in_doubt and refusal.reason != pb.REASON_SEAT_NOT_HELD
+        return answers.refusal_of(correlation_id, refusal, in_doubt=in_doubt)
+
+    patch.setattr(tries, "refusal_of", refusal_of)
+
+
+def an_earlier_version_is_read_without_its_last_event(patch: pytest.MonkeyPatch) -> None:
+    whole = ReadService._view
+
+    async def view(self: ReadService, game_id: str, version: int) -> GameView:
+        return await whole(self, game_id, version - 1)
+
+    patch.setattr(ReadService, "_view", view)
+
+
 def what_is_blocked_hides_an_acknowledgement(patch: pytest.MonkeyPatch) -> None:
     """As it was: of all times the earliest, though only later ones are waited for."""
 
@@ -328,6 +408,7 @@ MUTATIONS: Final[tuple[Plant, ...]] = (
     resume_begins_one_too_early,
     acknowledged_before_it_is_applied,
     an_append_in_doubt_counts_as_failed,
+    applied_on_conflict_without_deciding_again,
     the_last_event_of_a_batch_is_dropped,
     answers_come_before_their_events,
     presence_never_ends,
@@ -341,9 +422,15 @@ MUTATIONS: Final[tuple[Plant, ...]] = (
     what_was_sent_counts_as_acknowledged,
     reports_never_end,
     the_window_is_ignored,
+    a_watch_skips_one_of_several,
+    a_watch_forgets_what_came_while_it_looked,
+    a_cursor_is_ahead_of_what_was_taken,
+    a_call_forgets_its_earlier_tries,
+    an_earlier_version_is_read_without_its_last_event,
     what_is_blocked_hides_an_acknowledgement,
     a_refusal_speaks_for_earlier_attempts,
     who_left_stays_present,
     a_doubt_is_forgotten_once_it_is_settled,
     who_loses_the_seat_by_it_gets_no_receipt,
+    a_lost_seat_speaks_for_earlier_tries,
 )

@@ -37,7 +37,7 @@ def test_each_planted_bug_is_found_within_500_seeds(
     plant(monkeypatch)
     seed, findings = next(_found(), (WITHIN, []))
     checkers = Counter(name for name, _ in findings)
-    tell({plant.__name__: f"{seed + 1} seeds, found by {', '.join(checkers)}"})
+    tell({"for README.md": f"| `{plant.__name__}` | {seed + 1} | {', '.join(checkers)} |"})
     assert findings
 
 

@@ -1,9 +1,10 @@
 """The attempts at one command without a stream: which come next, and what they come to. Pure."""
 
-from datetime import timedelta
 from typing import Final, NamedTuple
 
 import planningpoker.v1 as pb
+from planning_poker_client.answers import receipt_of, refusal_of
+from planning_poker_client.changes import Receipt
 from planning_poker_client.errors import (
     ClientClosed,
     CommandRefused,
@@ -39,8 +40,9 @@ class Tries:
         self._server = server
         self._correlation_id = correlation_id
         self._options = options
+        self._in_doubt = False
+        """Whether an attempt may have had an effect that nobody told of."""
         self._failures = 0
-        self._may_have_effect = False
         self._last: pb.Refusal | None = None
 
     def connect_by(self, now: float) -> float:
@@ -49,18 +51,16 @@ class Tries:
 
     def answered(
         self, result: pb.CommandResult, now: float, jitter: float
-    ) -> pb.CommandResult | PokerError | Pause:
-        """The server answered: that is the result, unless it had no time to look at the command.
+    ) -> Receipt | PokerError | Pause:
+        """The server answered: that counts, unless it had no time to look at the command.
 
         `jitter` is random, from 0 to 1.
         """
-        refusal = result.refusal
-        if refusal.reason in _OF_THE_MOMENT:
-            return self._again(refusal, now, jitter)
-        if self._may_have_effect and refusal.retryable:
-            # It says that this attempt had no effect, and nothing of those before it.
-            return self._unknown(refusal.message, refusal.retry_delay.ToTimedelta())
-        return result
+        if not result.HasField("refusal"):
+            return receipt_of(self._correlation_id, result)
+        if result.refusal.reason in _OF_THE_MOMENT:
+            return self._again(result.refusal, now, jitter)
+        return refusal_of(self._correlation_id, result.refusal, in_doubt=self._in_doubt)
 
     def failed(self, status: Status, now: float, jitter: float) -> PokerError | Pause:
         """The call failed. `jitter` is random, from 0 to 1."""
@@ -68,29 +68,29 @@ class Tries:
         if ours and status.code == "UNAVAILABLE":
             return self._again(status.refusal, now, jitter)
         if status.code in _AGAIN:
-            self._may_have_effect = True
+            self._in_doubt = True
             return self._unknown(status.message) if ours else self._again(None, now, jitter)
         if status.code == "DEADLINE_EXCEEDED":
-            self._may_have_effect = True
+            self._in_doubt = True
             return self.over()
         if status.code == "UNIMPLEMENTED" and not ours:
             message = f"What answers at {self._server} takes no commands without a stream."
             return ConnectionFailed(message, retryable=False)
         # What an earlier attempt did, this one may not even ask.
-        unknown = self._may_have_effect
+        unknown = self._in_doubt
         return self._unknown(status.message) if unknown else CommandRefused(_explained(status))
 
     def cut_off(self) -> None:
         """The call was ended from here, wherever it was."""
-        self._may_have_effect = True
+        self._in_doubt = True
 
     def closed(self) -> PokerError:
         """Its user closed the client."""
-        return self._unknown(_CLOSED) if self._may_have_effect else ClientClosed(_CLOSED)
+        return self._unknown(_CLOSED) if self._in_doubt else ClientClosed(_CLOSED)
 
     def over(self) -> PokerError:
         """There was no time, or no connection, for another attempt."""
-        if self._may_have_effect:
+        if self._in_doubt:
             return self._unknown("The server did not answer.")
         if self._last is not None:
             return CommandRefused(self._last)
@@ -107,9 +107,9 @@ class Tries:
             pause += refusal.retry_delay.ToTimedelta().total_seconds()
         return Pause(pause) if now + pause < self.deadline else self.over()
 
-    def _unknown(self, what: str, retry_after: timedelta = timedelta()) -> OutcomeUnknown:
+    def _unknown(self, what: str) -> OutcomeUnknown:
         message = f"{what} Whether the command had an effect is unknown."
-        return OutcomeUnknown(message, self._correlation_id, retry_after)
+        return OutcomeUnknown(message, self._correlation_id)
 
 
 def _explained(status: Status) -> pb.Refusal:

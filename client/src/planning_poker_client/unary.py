@@ -9,7 +9,6 @@ import grpc
 import grpc.aio
 
 import planningpoker.v1 as pb
-from planning_poker_client.answers import receipt_of, refusal_of
 from planning_poker_client.changes import Receipt
 from planning_poker_client.endpoint import Endpoint
 from planning_poker_client.errors import ClientClosed, PokerError
@@ -37,14 +36,6 @@ class Unary:
         timeout: float | None = None,
     ) -> Receipt:
         """Send a command until it is answered, under one id; raises PokerError."""
-        result = await self._ask(command, correlation_id, seat_secret, timeout)
-        if not result.HasField("accepted"):
-            raise refusal_of(correlation_id, result.refusal)
-        return receipt_of(correlation_id, result)
-
-    async def _ask(
-        self, command: pb.Command, correlation_id: str, seat_secret: bytes, timeout: float | None
-    ) -> pb.CommandResult:
         request = pb.ExecuteRequest(
             correlation_id=correlation_id,
             command=command,
@@ -60,7 +51,7 @@ class Unary:
             outcome = await self._try(request, tries)
             if isinstance(outcome, PokerError):
                 raise outcome
-            if isinstance(outcome, pb.CommandResult):
+            if isinstance(outcome, Receipt):
                 return outcome
             await asyncio.sleep(outcome.seconds)
 
@@ -71,9 +62,7 @@ class Unary:
         if channel is not None:
             await channel.close(None)
 
-    async def _try(
-        self, request: pb.ExecuteRequest, tries: Tries
-    ) -> pb.CommandResult | PokerError | Pause:
+    async def _try(self, request: pb.ExecuteRequest, tries: Tries) -> Receipt | PokerError | Pause:
         channel = self._open()
         try:
             # Once a call is sent, nobody knows whether it arrived; before, everybody does.

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, Final
 from uuid import NAMESPACE_OID, uuid5
 
@@ -21,7 +22,8 @@ from planning_poker_simulator.checking.history import (
     Read,
     ReadHistory,
 )
-from planning_poker_simulator.simulation.program import Program
+from planning_poker_simulator.simulation.deeds import some_command
+from planning_poker_simulator.simulation.program import AT_ONCE, Program
 
 _CARDS: Final = ("1", "2", "3", "5", "8", "13")
 _SOME: Final = ("votes_revealed", "round_started", "player_joined", "game_ended")
@@ -41,6 +43,7 @@ class Bot(Program):
 
     async def _live(self) -> None:
         self.client = client = self._new_client(connect=False)
+        self._begin(self._act(client))
         while True:
             fed = await self._begin_with()
             try:
@@ -104,16 +107,38 @@ class Bot(Program):
 
     # What it does
 
+    async def _act(self, client: PokerClient) -> None:
+        """Look at a game now and then, and ask for anything that fits."""
+        while True:
+            await asyncio.sleep(self._chance.expovariate(1 / self.plan.pause_s))
+            if self._tables.calm or not self._seats or self.waiting >= AT_ONCE:
+                continue
+            game_id = self._chance.choice(list(self._seats))
+            with suppress(PokerError):
+                view = await client.read_game(game_id)
+                command = some_command(view, self._chance, self._text())
+                self._begin(self._execute(client, game_id, command))
+
     async def _vote(self, client: PokerClient, started: Watched) -> None:
         game_id = started.game_id
         if game_id not in self._seats and not await self._sit(client, game_id):
             return
-        round_id = started.change.event.round_started.round.round_id
-        comment = f"{MARK}{self._text()}"
-        vote = pb.SubmitVote(round_id=round_id, card=self._chance.choice(_CARDS), comment=comment)
-        player_id = self._seats[game_id]
-        command = pb.Command(game_id=game_id, player_id=player_id, submit_vote=vote)
-        asked = Asked(self._new_id(), game_id, player_id, "submit_vote", comment)
+        vote = pb.SubmitVote(
+            round_id=started.change.event.round_started.round.round_id,
+            card=self._chance.choice(_CARDS),
+            comment=f"{MARK}{self._text()}",
+        )
+        await self._execute(client, game_id, pb.Command(submit_vote=vote))
+
+    async def _execute(self, client: PokerClient, game_id: str, command: pb.Command) -> None:
+        command.game_id, command.player_id = game_id, self._seats[game_id]
+        asked = Asked(
+            correlation_id=self._new_id(),
+            game_id=game_id,
+            actor=command.player_id,
+            name=command.WhichOneof("body") or "",
+            comment=command.submit_vote.comment,
+        )
         self._history.asked.append(asked)
 
         async def send() -> Receipt:
@@ -121,7 +146,7 @@ class Bot(Program):
             return await client.execute(command, secret, request_id=id_)
 
         await self._ask(asked, send)
-        self._sometimes("execute: a vote")
+        self._sometimes("execute: a command")
         if self._chance.random() < 0.2:
             await self._ask(asked, send)
             self._sometimes("execute: repeated")

@@ -54,6 +54,7 @@ class House:
         """A new process that knows what the disk has."""
         self.process = Process(f"server {len(self.processes) + 1}")
         self.processes.append(self.process)
+        self.disk.serve()
         self._history.restarts_ms.append(self.clock.now_ms())
         self.process.run(self._assemble)
 

@@ -1,6 +1,7 @@
 """Between the programs and the server: connections, and what goes wrong with them."""
 
 import asyncio
+from collections.abc import Callable
 from random import Random
 from typing import Final, cast
 
@@ -29,6 +30,8 @@ class Network:
         self.wires: dict[Wire, None] = {}
         self.unreachable: dict[str, str] = {}
         """Programs whose new connections fail: "refused", or "silent" where nothing says so."""
+        self.opened: Callable[[Wire], None] = lambda _: None
+        """Told of each connection."""
         self._house = house
         self._delays = plan.delays
         redelivered_s = plan.settings.stream.redelivery_ms / 1_000
@@ -36,7 +39,7 @@ class Network:
         self._prompt_s = (redelivered_s - plan.settings.stream.ack_within_ms / 1_000) / 2
         self._chance = chance
         self._history = history
-        self._opened = 0
+        self._count = 0
 
     # New ones
 
@@ -62,8 +65,8 @@ class Network:
             raise AssertionError("a process that is gone opens nothing")
         streams = self._history.streams if method == "Play" else self._history.calls
         loop = asyncio.get_running_loop()
-        self._opened += 1
-        stream = Stream(self._opened, program.plan.name, method, opened=loop.time())
+        self._count += 1
+        stream = Stream(self._count, program.plan.name, method, opened=loop.time())
         streams.append(stream)
         longest, chance = self._chance.choice(self._delays), self._chance
         stream.disturbed = longest >= self._prompt_s
@@ -78,6 +81,7 @@ class Network:
         self.wires[wire] = None
         how = self.unreachable.get(program.plan.name, "")
         loop.call_later(chance.uniform(0, longest), self._arrive, wire, how, context=NOWHERE)
+        self.opened(wire)
         return wire
 
     def _note(self, who: str, message: Frame | pb.ClientEnvelope) -> None:

@@ -17,6 +17,7 @@ FAULTS = (
     "cut",
     "stale",
     "half_open",
+    "call_lost",
     "unreachable",
     "client_crash",
     "client_pause",
@@ -57,7 +58,7 @@ class Plan:
     programs: tuple[ProgramPlan, ...]
     settings: Settings
     faults: dict[str, float]
-    """How often each happens in a second; what is not there never does."""
+    """How often each happens in a second, or to a call; what is not there never does."""
     disk: DiskFaults
     delays: tuple[float, ...]
     """The longest delays that connections have, in seconds; each has one of them."""
@@ -83,11 +84,16 @@ def plan_of(seed: int) -> Plan:
         programs=_programs(chance),
         settings=_settings(chance),
         faults=faults,
-        disk=DiskFaults(before=0.03, after=0.06, doubtful=0.04, slow=0.05)
-        if flaky
-        else DiskFaults(),
+        disk=_disk(chance, flaky=flaky),
         delays=chance.choice(((0.005,), (0.005, 0.1), (0.02, 0.3), (0.005, 0.05, 1.0))),
     )
+
+
+def _disk(chance: Random, *, flaky: bool) -> DiskFaults:
+    adrift = chance.choice((0.0, 0.5))
+    if not flaky:
+        return DiskFaults(adrift=adrift, slow=0.3 * adrift)
+    return DiskFaults(before=0.03, after=0.1, doubtful=0.04, slow=0.05, adrift=adrift)
 
 
 def _programs(chance: Random) -> tuple[ProgramPlan, ...]:

@@ -27,13 +27,11 @@ from planning_poker_simulator.checking.history import (
     Told,
 )
 from planning_poker_simulator.simulation.deeds import some_command
-from planning_poker_simulator.simulation.program import Program, outcome_of
+from planning_poker_simulator.simulation.program import AT_ONCE, Program, outcome_of
 
 _NEVER_IN_VAIN: Final = frozenset({"add_stories", "start_round", "remove_story"})
 """Commands that change something whenever they are accepted."""
 _WIDE: Final = 100
-_AT_ONCE: Final = 8
-"""Commands of one program that wait for their answers."""
 _READS: Final = 0.1
 """The share of commands after which the game is read."""
 
@@ -158,7 +156,7 @@ class Player(Program):
                     self._sometimes("sdk: changes collapsed")
                 if isinstance(item, RolledBack):
                     self._sometimes("sdk: rolled back")
-                if self.plan.reads_every_s:
+                if self.plan.reads_every_s and not self._tables.calm:
                     await asyncio.sleep(self.plan.reads_every_s)
         except GameDetached as detached:
             self._sometimes(f"sdk: game detached as {detached.reason}")
@@ -170,7 +168,7 @@ class Player(Program):
     async def _act(self) -> None:
         while True:
             await asyncio.sleep(self._chance.expovariate(1 / self.plan.pause_s))
-            if self._tables.calm or not self.games or self.waiting >= _AT_ONCE:
+            if self._tables.calm or not self.games or self.waiting >= AT_ONCE:
                 continue
             table = self._chance.choice(list(self.games))
             game = self.games[table]
@@ -193,7 +191,7 @@ class Player(Program):
 
     async def _ask_anything(self, game: Game, table: int) -> None:
         text = self._text()
-        command = some_command(game, self._chance, text)
+        command = some_command(game.view, self._chance, text)
         asked = Asked(
             correlation_id=self._new_id(),
             game_id=game.game_id,

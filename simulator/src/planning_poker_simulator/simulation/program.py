@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine
 from random import Random
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import planningpoker.v1 as pb
@@ -28,6 +28,9 @@ from planning_poker_simulator.checking.history import (
 )
 from planning_poker_simulator.simulation.plan import ProgramPlan
 from planning_poker_simulator.simulation.processes import Process
+
+AT_ONCE: Final = 8
+"""Commands of one program that wait for their answers."""
 
 
 class Tables:

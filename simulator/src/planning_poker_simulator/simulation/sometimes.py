@@ -15,6 +15,7 @@ PATHS: Final = (
     "disk: append in doubt, committed",
     "disk: append in doubt, not committed",
     "disk: slow append",
+    "disk: conflict",
     "command: repeated",
     "command: repeated after its process died",
     "command: answered with its first answer",
@@ -57,6 +58,13 @@ PATHS: Final = (
     "sdk: rolled back",
     "sdk: offline vote sent",
     "game: ended",
+    "watch: caught up",
+    "watch: gone on from its cursor",
+    "execute: a command",
+    "execute: repeated",
+    "read: a game",
+    "read: a history",
+    "read: what one wrote",
 )
 
 

@@ -8,6 +8,7 @@ from planning_poker_simulator.simulation.disk import DiskFaults
 from planning_poker_simulator.simulation.house import House
 from planning_poker_simulator.simulation.network import Network
 from planning_poker_simulator.simulation.plan import Plan
+from planning_poker_simulator.simulation.processes import NOWHERE
 from planning_poker_simulator.simulation.program import Program
 from planning_poker_simulator.simulation.wire import Wire
 
@@ -32,6 +33,7 @@ class Storm:
         self._chance = chance
         self._happened = happened
         self._tasks: list[asyncio.Task[None]] = []
+        self._losses = plan.faults.get("call_lost", 0.0)
         self._kinds: Mapping[str, Callable[[], Awaitable[str]]] = {
             "cut": self._cut,
             "stale": self._stale,
@@ -53,6 +55,7 @@ class Storm:
         for kind, rate in self._plan.faults.items():
             if kind in self._kinds:
                 self._tasks.append(loop.create_task(self._again_and_again(kind, rate)))
+        self._network.opened = self._opened
 
     async def end(self) -> None:
         """Nothing goes wrong any more, and what did is made good."""
@@ -61,13 +64,19 @@ class Storm:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._house.disk.is_down, self._house.disk.faults = False, DiskFaults()
         self._network.unreachable.clear()
+        self._network.opened = lambda _: None
         for wire in self._network.open_wires():
             wire.to_server.release()
             wire.to_client.release()
         await self._house.stopped()
+        await self._house.disk.landed()
+        if self._house.process is not None:
+            self._house.process.thaw()
+            if self._house.disk.knows_more:
+                # It would find out with the next command, and nobody gives one any more.
+                await self._house.stop()
         if self._house.process is None:
             self._house.start()
-        self._house.process.thaw()  # type: ignore[union-attr]
         for program in self._programs:
             if program.process is None:
                 program.start()
@@ -93,6 +102,19 @@ class Storm:
             return ""
         self._network.cut(wire)
         return f"connection {wire.stream.number} of {wire.stream.client}"
+
+    def _opened(self, wire: Wire) -> None:
+        # They are over so soon that what comes at random times seldom meets them.
+        if wire.stream.method != "Play" and self._chance.random() < self._losses:
+            later_s = self._chance.uniform(0.0, 0.3)
+            loop = asyncio.get_running_loop()
+            loop.call_later(later_s, self._lose_call, wire, context=NOWHERE)
+
+    def _lose_call(self, wire: Wire) -> None:
+        if wire.is_open:
+            self._network.cut(wire)
+            number, method = wire.stream.number, wire.stream.method
+            self._happened("call_lost", f"{method} {number} of {wire.stream.client}")
 
     async def _stale(self) -> str:
         wire = self._wire()
