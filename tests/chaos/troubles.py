@@ -9,14 +9,15 @@ from functools import partial
 from random import Random
 from typing import Final
 
-from planning_poker_simulator import FaultProxy
-from tests.integration.process import ServerProcess
+from tests.chaos.recording import clock_ms
+from tests.chaos.session import SETTINGS, Session
 from tests.integration.raw import eventually
 from tests.integration.sitting import Sitting
 
 _FULL: Final = 4_096
 """No file of the server's grows beyond this many bytes while its disk is full: less than one
 page of the write-ahead log with its header."""
+_SENT_AGAIN_S: Final = SETTINGS["stream"]["redelivery_ms"] / 1_000 + 0.1
 
 
 class Troubles:
@@ -24,20 +25,18 @@ class Troubles:
 
     def __init__(
         self,
-        server: ServerProcess,
-        network: FaultProxy,
+        session: Session,
         programs: Sequence[Sitting],
         random: Random,
-        *,
-        is_noticed: Callable[[], bool],
     ) -> None:
-        """`is_noticed` tells whether clients know that nothing can be stored."""
+        """`programs` are those that are frozen."""
         self.happened: Counter[str] = Counter()
-        self._server = server
-        self._network = network
+        self._session = session
+        self._server = session.server
+        self._network = session.network
         self._programs = programs
         self._random = random
-        self._is_noticed = is_noticed
+        self._is_noticed = session.crowd.is_told_of_a_loss
         self._kinds: dict[str, Callable[[], Awaitable[None]]] = {
             "kill -9 of the server": self._kill,
             "freeze of the server": self._freeze_server,
@@ -45,7 +44,7 @@ class Troubles:
             "disk full": self._fill_the_disk,
             "cut": self._cut,
             "slow line": partial(self._line, self._slow, 0.5),
-            "black hole": partial(self._line, network.black_hole, 1.0),
+            "black hole": self._black_hole,
             "half-open": partial(self._line, self._half_open, 0.7),
         }
 
@@ -60,14 +59,21 @@ class Troubles:
         while rest or asyncio.get_running_loop().time() < until:
             rest = rest or self._random.sample(self.kinds, len(self._kinds))
             kind = rest.pop()
-            await self._kinds[kind]()
+            with self._session.recorder.trouble():
+                await self._kinds[kind]()
             self.happened[kind] += 1
             await self._a_while(0.2)
 
     async def _kill(self) -> None:
         await self._server.kill()
+        # Nobody is let in before somebody looks at the log again.
+        self._network.down()
+        self._session.log.let_go()
+        self._session.history.restarts_ms.append(clock_ms())
         await self._a_while(0.2)
         await self._server.restart()
+        self._session.log.take_up()
+        self._network.up()
 
     async def _freeze_server(self) -> None:
         self._server.freeze()
@@ -95,6 +101,12 @@ class Troubles:
     async def _line(self, fault: Callable[[], None], seconds: float) -> None:
         fault()
         await self._a_while(seconds)
+        self._network.restore()
+
+    async def _black_hole(self) -> None:
+        """Until the server sends again what was not acknowledged."""
+        self._network.black_hole()
+        await asyncio.sleep(_SENT_AGAIN_S + self._random.uniform(0, 0.5))
         self._network.restore()
 
     def _slow(self) -> None:

@@ -18,6 +18,8 @@ class Sitting:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
+        self.detached = ""
+        """Why it lost its seat, once `changes` has ended."""
 
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
@@ -38,6 +40,7 @@ class Sitting:
         """The versions that it is told until it ends."""
         assert self._process.stdout is not None
         words = [line.decode().split() async for line in self._process.stdout]
+        self.detached = next((why for kind, why in words if kind == "detached"), "")
         return [int(version) for kind, version in words if kind == "change"]
 
     async def ends(self) -> int:

@@ -169,6 +169,8 @@ class History:
     taken: list[str] = field(default_factory=list)
     """Correlation ids of the commands that took seats."""
     told: list[Told] = field(default_factory=list)
+    elsewhere: set[tuple[str, str]] = field(default_factory=set)
+    """Games and seats in them whose holders are on no record."""
     expected: list[tuple[str, int]] = field(default_factory=list)
     """Programs, and the tables where each must be in the end."""
     shown: list[Shown] = field(default_factory=list)

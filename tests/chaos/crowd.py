@@ -1,0 +1,188 @@
+"""Programs of the SDK that ask for anything, whether it fits or not, and what they come to."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from random import Random
+from typing import Any
+
+from planning_poker_client import ClientOptions, CommandRefused, Connected, Degraded
+from planning_poker_client.logs import LOG
+from planning_poker_simulator.checking.history import Shown
+from planning_poker_simulator.simulation.plan import ProgramPlan
+from planning_poker_simulator.simulation.program import Program, Tables
+from tests.chaos.recording import Recorder
+
+EAGER = ClientOptions(backoff_first=0.02, backoff_longest=0.3, offline_votes_for=15.0)
+HASTY = ClientOptions(backoff_first=0.02, backoff_longest=0.3, command_timeout=0.2, change_buffer=8)
+"""Whose commands often are of unknown outcome, and who does not care for every change."""
+THOUGHT_S = 0.1
+MEASURED_EVERY_S = 0.1
+SLOW_READER_S = 0.05
+PEOPLE = (
+    ("player 1", "player", "", "voter", EAGER, 0.0),
+    ("player 2", "player", "", "voter", EAGER, 0.0),
+    ("player 3", "player", "", "voter", HASTY, SLOW_READER_S),
+    ("player 4", "player", "", "voter", HASTY, 0.0),
+    ("player 5", "player", "", "observer", EAGER, 0.0),
+    ("second 1", "second", "player 2", "voter", EAGER, 0.0),
+    ("watcher 1", "watcher", "", "voter", EAGER, 0.0),
+)
+"""The programs of a crowd; see ProgramPlan."""
+
+
+class Guest(Program):
+    """A program of the simulation, in this process and in real time."""
+
+    async def live(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as self._tasks:
+            try:
+                await self._live()
+            finally:
+                if self.client is not None:
+                    await self.client.close()
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.create_task(work)
+
+    def versions(self) -> dict[str, int]:
+        """Of the games that it shows."""
+        if self.client is None:
+            return {}
+        games = self.client._exchange._connection.games
+        return {game_id: inbox.view.version for game_id, inbox in games.items()}
+
+    @property
+    def connected(self) -> bool:
+        """Whether it takes itself for connected."""
+        return self.client is not None and isinstance(self.client.state, Connected)
+
+    def shown(self) -> Iterator[Shown]:
+        """How its games stand with it."""
+        for table, game in self.games.items():
+            yield Shown(
+                self.plan.name,
+                game.game_id,
+                game.player_id,
+                game._inbox.view.copy(),
+                game.seat,
+                game.presence,
+                stale=game.stale or not self.connected,
+                pending=len(game.pending) + self._waiting,
+                table=table,
+            )
+
+
+class Crowd:
+    """Everybody, at all tables."""
+
+    def __init__(self, games: int, address: str, recorder: Recorder, seed: str) -> None:
+        self.history = recorder.history
+        self.tables = Tables(games, Random(f"tables {seed}"))  # noqa: S311
+        self.guests = [self._guest(person, address, recorder, seed) for person in PEOPLE]
+        by_name = {guest.plan.name: guest for guest in self.guests}
+        for guest in self.guests:
+            guest.partner = by_name.get(guest.plan.shares)
+
+    def _guest(
+        self,
+        person: tuple[str, str, str, str, ClientOptions, float],
+        address: str,
+        recorder: Recorder,
+        seed: str,
+    ) -> Guest:
+        plan = ProgramPlan(*person, THOUGHT_S)
+        return Guest(
+            plan,
+            self.tables,
+            self.history,
+            lambda guest: recorder.dial(address, plan.options, plan.name, lambda: guest.versions()),
+            lambda _who, _what: None,
+            self._sometimes,
+            Random(f"{plan.name} {seed}"),  # noqa: S311
+        )
+
+    def _sometimes(self, what: str) -> None:
+        self.history.sometimes[what] += 1
+
+    async def play(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for guest in self.guests:
+                group.create_task(guest.live())
+
+    @property
+    def all_sit(self) -> bool:
+        """Whether everybody has found all tables."""
+        return all(len(guest.games) == len(self.tables.codes) for guest in self.guests)
+
+    @property
+    def connected(self) -> bool:
+        """Whether everybody is."""
+        return all(guest.connected for guest in self.guests)
+
+    def is_told_of_a_loss(self) -> bool:
+        """Whether anybody is told that the server cannot do all of its work."""
+        return any(
+            guest.client is not None and isinstance(guest.client.service, Degraded)
+            for guest in self.guests
+        )
+
+    async def measure(self) -> None:
+        """Until cancelled: note how many requests wait with each."""
+        while True:
+            await asyncio.sleep(MEASURED_EVERY_S)
+            for guest in self.guests:
+                if guest.client is not None:
+                    requests = guest.client._exchange._connection._requests._requests
+                    limit = guest.plan.options.max_waiting
+                    self.history.measure("requests of a client", len(requests), limit)
+
+    def game_id(self, table: int) -> str:
+        """Of the game at this table."""
+        return self.guests[0].seated[table][0]
+
+    # The end
+
+    def look(self) -> list[Shown]:
+        """How everything stands with everyone."""
+        return [shown for guest in self.guests for shown in guest.shown()]
+
+    @property
+    def expected(self) -> list[tuple[str, int]]:
+        """Who must be at which table; not who shares a seat, which may be no more."""
+        tables = range(len(self.tables.codes))
+        kinds = (
+            (guest.plan.name, table)
+            for guest in self.guests
+            if guest.plan.kind != "second"
+            for table in tables
+        )
+        return list(kinds)
+
+    async def end(self) -> None:
+        """End each game, by whoever facilitates it by now."""
+        for table in range(len(self.tables.codes)):
+            for guest in self.guests:
+                game = guest.games.get(table)
+                if game is not None and game.player_id:
+                    with suppress(CommandRefused):
+                        await game.end()
+
+
+@contextmanager
+def errors_of_clients(found: list[str]) -> Iterator[None]:
+    """Have noted what the SDK logs as an error: that it met a bug."""
+
+    class Noted(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            found.append(f"client: {record.getMessage()} {record.exc_info}")
+
+    handler = Noted(logging.ERROR)
+    LOG.addHandler(handler)
+    try:
+        yield
+    finally:
+        LOG.removeHandler(handler)
