@@ -19,6 +19,7 @@ HASTY = ClientOptions(backoff_first=0.02, backoff_longest=0.3, command_timeout=0
 """Whose commands often are of unknown outcome, and who does not care for every change."""
 THOUGHT_S = 0.1
 MEASURED_EVERY_S = 0.1
+PATIENT_S = 20.0
 SLOW_READER_S = 0.05
 PEOPLE = (
     ("player 1", "player", "", "voter", EAGER, 0.0),
@@ -169,7 +170,7 @@ class Crowd:
                 game = guest.games.get(table)
                 if game is not None and game.player_id:
                     with suppress(CommandRefused):
-                        await game.end()
+                        await game.end(timeout=PATIENT_S)
 
 
 @contextmanager

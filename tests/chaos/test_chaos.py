@@ -32,7 +32,7 @@ SECONDS = float(os.environ.get("CHAOS_SECONDS", "5"))
 SEED = os.environ.get("CHAOS_SEED", "1")
 GAMES = 4 + int(SECONDS / 60)
 """Somebody ends one now and then."""
-PROGRAMS = 2
+PROGRAMS = GAMES // 2
 """Players in processes of their own, in the first games."""
 PATIENCE_S = 60.0
 IN_CALM = 200

@@ -17,6 +17,7 @@ from tests.integration.sitting import Sitting
 _FULL: Final = 4_096
 """No file of the server's grows beyond this many bytes while its disk is full: less than one
 page of the write-ahead log with its header."""
+_FREEZE: Final = "freeze of a client"
 _SENT_AGAIN_S: Final = SETTINGS["stream"]["redelivery_ms"] / 1_000 + 0.1
 
 
@@ -40,7 +41,7 @@ class Troubles:
         self._kinds: dict[str, Callable[[], Awaitable[None]]] = {
             "kill -9 of the server": self._kill,
             "freeze of the server": self._freeze_server,
-            "freeze of a client": self._freeze_client,
+            _FREEZE: self._freeze_client,
             "disk full": self._fill_the_disk,
             "cut": self._cut,
             "slow line": partial(self._line, self._slow, 0.5),
@@ -52,6 +53,11 @@ class Troubles:
     def kinds(self) -> Sequence[str]:
         return list(self._kinds)
 
+    @property
+    def _there(self) -> Sequence[Sitting]:
+        """Programs whose games have not ended, and who have not lost their seats."""
+        return [program for program in self._programs if program.is_there]
+
     async def stir(self, seconds: float) -> None:
         """Make trouble for so long, and of each kind at least once; all is well afterwards."""
         until = asyncio.get_running_loop().time() + seconds
@@ -59,6 +65,8 @@ class Troubles:
         while rest or asyncio.get_running_loop().time() < until:
             rest = rest or self._random.sample(self.kinds, len(self._kinds))
             kind = rest.pop()
+            if kind == _FREEZE and not self._there:
+                continue
             with self._session.recorder.trouble():
                 await self._kinds[kind]()
             self.happened[kind] += 1
@@ -81,7 +89,7 @@ class Troubles:
         self._server.thaw()
 
     async def _freeze_client(self) -> None:
-        program = self._random.choice(self._programs)
+        program = self._random.choice(self._there)
         program.signal(signal.SIGSTOP)
         await self._a_while(0.7)
         program.signal(signal.SIGCONT)

@@ -21,6 +21,11 @@ class Sitting:
         self.detached = ""
         """Why it lost its seat, once `changes` has ended."""
 
+    @property
+    def is_there(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.returncode is None
+
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
