@@ -9,15 +9,16 @@ from typing import Any
 
 from planning_poker_client import ClientOptions, CommandRefused, Connected, Degraded
 from planning_poker_client.logs import LOG
-from planning_poker_simulator.checking.history import Shown
+from planning_poker_simulator.checking.history import Accepted, Shown
 from planning_poker_simulator.simulation.plan import ProgramPlan
-from planning_poker_simulator.simulation.program import Program, Tables
+from planning_poker_simulator.simulation.program import _NEVER_IN_VAIN, Program, Tables
 from tests.chaos.recording import Recorder
 
 EAGER = ClientOptions(backoff_first=0.02, backoff_longest=0.3, offline_votes_for=15.0)
 HASTY = ClientOptions(backoff_first=0.02, backoff_longest=0.3, command_timeout=0.2, change_buffer=8)
 """Whose commands often are of unknown outcome, and who does not care for every change."""
-THOUGHT_S = 0.1
+THOUGHT_S = 0.05
+"""About how long each thinks between two commands."""
 MEASURED_EVERY_S = 0.1
 PATIENT_S = 20.0
 SLOW_READER_S = 0.05
@@ -48,17 +49,20 @@ class Guest(Program):
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.create_task(work)
 
-    def versions(self) -> dict[str, int]:
-        """Of the games that it shows."""
-        if self.client is None:
-            return {}
-        games = self.client._exchange._connection.games
-        return {game_id: inbox.view.version for game_id, inbox in games.items()}
-
     @property
     def connected(self) -> bool:
         """Whether it takes itself for connected."""
         return self.client is not None and isinstance(self.client.state, Connected)
+
+    async def use_an_id_again(self) -> None:
+        """Use that of a command which was accepted for another one, if there is one."""
+        for asked, table, _ in self._commands.values():
+            game = self.games.get(table)
+            is_done = any(isinstance(outcome, Accepted) for outcome in asked.outcomes)
+            is_own = game is not None and game.player_id == asked.actor
+            if game is not None and is_own and is_done and asked.name in _NEVER_IN_VAIN:
+                await self._reuse(game, asked)
+                return
 
     def shown(self) -> Iterator[Shown]:
         """How its games stand with it."""
@@ -74,6 +78,14 @@ class Guest(Program):
                 pending=len(game.pending) + self._waiting,
                 table=table,
             )
+
+
+def versions_of(program: Program) -> dict[str, int]:
+    """The versions of the games that it shows."""
+    if program.client is None:
+        return {}
+    games = program.client._exchange._connection.games
+    return {game_id: inbox.view.version for game_id, inbox in games.items()}
 
 
 class Crowd:
@@ -99,7 +111,9 @@ class Crowd:
             plan,
             self.tables,
             self.history,
-            lambda guest: recorder.dial(address, plan.options, plan.name, lambda: guest.versions()),
+            lambda guest: recorder.dial(
+                address, plan.options, plan.name, lambda: versions_of(guest)
+            ),
             lambda _who, _what: None,
             self._sometimes,
             Random(f"{plan.name} {seed}"),  # noqa: S311
@@ -144,6 +158,11 @@ class Crowd:
     def game_id(self, table: int) -> str:
         """Of the game at this table."""
         return self.guests[0].seated[table][0]
+
+    async def use_ids_again(self) -> None:
+        """Everybody once."""
+        for guest in self.guests:
+            await guest.use_an_id_again()
 
     # The end
 

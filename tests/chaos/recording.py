@@ -150,7 +150,8 @@ class RecordedCall(Generic[R]):
             raise
         if not isinstance(frame, bytes):
             self._tape.ended()
-            return frame  # the EOF of grpc
+            end: object = frame  # grpc's own
+            return end
         self._tape.read(frame)
         return self._deserialize(frame)
 
@@ -196,7 +197,7 @@ class RecordedChannel:
         response_deserializer: Deserializer[R],
         **_: Any,
     ) -> Callable[..., RecordedCall[R]]:
-        begin = self._channel.stream_stream(path)
+        begin = self._channel.stream_stream(path, _as_it_is, _as_it_is)
 
         def begin_recorded(_requests: None, **options: Any) -> RecordedCall[R]:
             tape = self._open_tape(_method(path))
@@ -215,7 +216,10 @@ class RecordedChannel:
         **_: Any,
     ) -> Callable[..., RecordedCall[R]]:
         return self._asking(
-            self._channel.unary_stream(path), path, request_serializer, response_deserializer
+            self._channel.unary_stream(path, _as_it_is, _as_it_is),
+            path,
+            request_serializer,
+            response_deserializer,
         )
 
     def unary_unary(
@@ -226,7 +230,10 @@ class RecordedChannel:
         **_: Any,
     ) -> Callable[..., RecordedCall[R]]:
         return self._asking(
-            self._channel.unary_unary(path), path, request_serializer, response_deserializer
+            self._channel.unary_unary(path, _as_it_is, _as_it_is),
+            path,
+            request_serializer,
+            response_deserializer,
         )
 
     def _asking(
@@ -244,6 +251,10 @@ class RecordedChannel:
             )
 
         return begin_recorded
+
+
+def _as_it_is(message: bytes) -> bytes:
+    return message
 
 
 def _method(path: str) -> str:

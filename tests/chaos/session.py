@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from planning_poker_server.redelivery import ladder_ms
 from planning_poker_server.settings import Settings
@@ -14,14 +14,14 @@ from planning_poker_simulator import FaultProxy
 from planning_poker_simulator.checking import about_end
 from planning_poker_simulator.checking.evidence import Evidence
 from planning_poker_simulator.checking.history import History
-from planning_poker_simulator.server import settings_for
+from planning_poker_simulator.server import SettingsBySection, settings_for
 from tests.chaos.crowd import Crowd, errors_of_clients
 from tests.chaos.followed_log import FollowedLog
 from tests.chaos.recording import Recorder, clock_ms, now
 from tests.integration.process import ServerProcess
 
 _REDELIVERY_MS: Final = 1_000
-SETTINGS: Final[dict[str, dict[str, Any]]] = {
+SETTINGS: Final[SettingsBySection] = {
     "server": {"open_feed": True},
     "stream": {"redelivery_ms": _REDELIVERY_MS, "redeliveries": 1},
     "room": {
@@ -30,7 +30,6 @@ SETTINGS: Final[dict[str, dict[str, Any]]] = {
         "report_ms": 1_000,
         "report_end_ms": ladder_ms(_REDELIVERY_MS, 1),
     },
-    "logging": {"level": "ERROR"},
 }
 """Above those that are shipped: what takes seconds there is not waited for so long here."""
 _SETTLED_WITHIN_S: Final = 60.0
@@ -88,11 +87,16 @@ async def until(condition: Callable[[], bool], within: float = 20.0) -> None:
 
 
 @asynccontextmanager
-async def playing(folder: Path, games: int, seed: str) -> AsyncIterator[Session]:
-    """Everybody sits and plays; afterwards the history has what the server logged, too."""
-    history, settings = History(int(seed)), settings_for(folder, SETTINGS)
+async def playing(
+    folder: Path, games: int, seed: str, sections: SettingsBySection
+) -> AsyncIterator[Session]:
+    """Everybody sits and plays; afterwards the history has what the server logged, too.
+
+    `sections` are settings above those that are shipped.
+    """
+    history, settings = History(int(seed)), settings_for(folder, sections)
     async with (
-        ServerProcess(folder, **_variables()) as server,
+        ServerProcess(folder, LOGGING__LEVEL="ERROR", **_variables(sections)) as server,
         FaultProxy(server.address) as network,
     ):
         log = FollowedLog(server.database, history.appends, now, clock_ms)
@@ -112,11 +116,11 @@ async def playing(folder: Path, games: int, seed: str) -> AsyncIterator[Session]
     history.incidents += incidents(server.log)
 
 
-def _variables() -> dict[str, str]:
-    """The settings as the environment gives them."""
+def _variables(sections: SettingsBySection) -> dict[str, str]:
+    """Settings as the environment gives them."""
     return {
         f"{section}__{key}".upper(): str(value).lower() if isinstance(value, bool) else str(value)
-        for section, values in SETTINGS.items()
+        for section, values in sections.items()
         for key, value in values.items()
     }
 
