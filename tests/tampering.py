@@ -112,7 +112,7 @@ def _show_a_card_to_others(history: History) -> None:
         found for found in _frames(history, "seat_state") if found[2].seat_state.comment
     )
     other = next(each for each in history.streams if each.client != stream.client)
-    other.written.append(stream.written[place])
+    other.written.append(stream.written[place]._replace(time=0.0))
 
 
 def _say_goodbye(history: History) -> None:
@@ -122,16 +122,15 @@ def _say_goodbye(history: History) -> None:
     history.streams[0].written.append(last._replace(frame=frame))
 
 
-def _take_somebody_for_absent(history: History) -> None:
+def _take_everybody_for_absent(history: History) -> None:
     for place, append in enumerate(history.appends):
         for number, record in enumerate(append.records):
             event = pb.GameEvent.FromString(record.event)
             if event.HasField("votes_revealed"):
-                event.votes_revealed.absent_player_ids.append("p1")
+                event.votes_revealed.absent_player_ids.extend(f"p{n}" for n in range(1, 9))
                 records = list(append.records)
                 records[number] = record._replace(event=event.SerializeToString())
                 history.appends[place] = append._replace(records=records)
-                return
 
 
 def _accepted(history: History) -> Asked:
@@ -178,11 +177,11 @@ def _show_nobody(history: History) -> None:
     history.shown[0].presence = frozenset()
 
 
-def _leave_a_report_open(history: History) -> None:
-    stream, place, envelope = [*_frames(history, "delivery_report")][-1]
-    envelope.delivery_report.final = False
-    written = stream.written[place]
-    stream.written[place] = written._replace(frame=envelope.SerializeToString())
+def _leave_reports_open(history: History) -> None:
+    for stream, place, envelope in [*_frames(history, "delivery_report")]:
+        envelope.delivery_report.final = False
+        written = stream.written[place]
+        stream.written[place] = written._replace(frame=envelope.SerializeToString())
 
 
 TAMPERED: Final[dict[str, Callable[[History], None]]] = {
@@ -213,7 +212,7 @@ TAMPERED: Final[dict[str, Callable[[History], None]]] = {
     "reports are true": _change_a_frame(
         "delivery_report", lambda report: report.acknowledged_player_ids.append("p99")
     ),
-    "nobody is absent who is there": _take_somebody_for_absent,
+    "nobody is absent who is there": _take_everybody_for_absent,
     "protocol is kept": _say_goodbye,
     "accepted once": _lose_an_effect,
     "refused without effect": _refuse_what_was_done,
@@ -223,7 +222,7 @@ TAMPERED: Final[dict[str, Callable[[History], None]]] = {
     "convergence": _show_something_else,
     "nothing is left undone": _show_something_old,
     "presence": _show_nobody,
-    "reports come to an end": _leave_a_report_open,
+    "reports come to an end": _leave_reports_open,
     "bounded": lambda history: history.measure("commands in a mailbox", 5, 4),
     "no incident": lambda history: history.incidents.append("server: a decision failed"),
 }

@@ -3,11 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from random import Random
 from typing import Any
 
-from planning_poker_client import ClientOptions, CommandRefused, Connected, Degraded
+from planning_poker_client import ClientOptions, Connected, Degraded
 from planning_poker_client.logs import LOG
 from planning_poker_simulator.checking.history import Accepted, Shown
 from planning_poker_simulator.simulation.plan import ProgramPlan
@@ -22,7 +22,6 @@ NEVER_IN_VAIN = "add_stories"
 THOUGHT_S = 0.05
 """About how long each thinks between two commands."""
 MEASURED_EVERY_S = 0.1
-PATIENT_S = 20.0
 SLOW_READER_S = 0.05
 PEOPLE = (
     ("player 1", "player", "", "voter", EAGER, 0.0),
@@ -175,23 +174,8 @@ class Crowd:
     @property
     def expected(self) -> list[tuple[str, int]]:
         """Who must be at which table; not who shares a seat, which may be no more."""
-        tables = range(len(self.tables.codes))
-        kinds = (
-            (guest.plan.name, table)
-            for guest in self.guests
-            if guest.plan.kind != "second"
-            for table in tables
-        )
-        return list(kinds)
-
-    async def end(self) -> None:
-        """End each game, by whoever facilitates it by now."""
-        for table in range(len(self.tables.codes)):
-            for guest in self.guests:
-                game = guest.games.get(table)
-                if game is not None and game.player_id:
-                    with suppress(CommandRefused):
-                        await game.end(timeout=PATIENT_S)
+        names = [guest.plan.name for guest in self.guests if guest.plan.kind != "second"]
+        return [(name, table) for name in names for table in range(len(self.tables.codes))]
 
 
 @contextmanager

@@ -18,8 +18,10 @@ class Sitting:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
+        self.told: list[int] = []
+        """The versions that it says to be told, once somebody listens."""
         self.detached = ""
-        """Why it lost its seat, once `changes` has ended."""
+        """Why it lost its seat."""
 
     @property
     def is_there(self) -> bool:
@@ -41,12 +43,15 @@ class Sitting:
                         return heard
         raise AssertionError(f"never said {wanted!r}: {heard}")
 
-    async def changes(self) -> list[int]:
-        """The versions that it is told until it ends."""
+    async def listen(self) -> None:
+        """Note what it is told, until it ends."""
         assert self._process.stdout is not None
-        words = [line.decode().split() async for line in self._process.stdout]
-        self.detached = next((why for kind, why in words if kind == "detached"), "")
-        return [int(version) for kind, version in words if kind == "change"]
+        async for line in self._process.stdout:
+            kind, what = line.decode().split()
+            if kind == "change":
+                self.told.append(int(what))
+            elif kind == "detached":
+                self.detached = what
 
     async def ends(self) -> int:
         async with asyncio.timeout(PATIENCE_S):
