@@ -179,8 +179,9 @@ class Crowd:
 
 
 @contextmanager
-def errors_of_clients(found: list[str]) -> Iterator[None]:
-    """Have noted what the SDK logs as an error: that it met a bug."""
+def errors_of_clients() -> Iterator[list[str]]:
+    """What the SDK logs as an error: that it met a bug."""
+    found: list[str] = []
 
     class Noted(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
@@ -189,6 +190,6 @@ def errors_of_clients(found: list[str]) -> Iterator[None]:
     handler = Noted(logging.ERROR)
     LOG.addHandler(handler)
     try:
-        yield
+        yield found
     finally:
         LOG.removeHandler(handler)

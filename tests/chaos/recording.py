@@ -40,7 +40,6 @@ class Recorder:
         self._prompt_s = prompt_s
         self._opened = 0
         self._trouble = False
-        self._over = False
 
     def dial(
         self, address: str, options: ClientOptions, client: str, versions: Versions = dict
@@ -55,19 +54,9 @@ class Recorder:
     def _open(self, client: str, method: str) -> "Tape":
         self._opened += 1
         stream = Stream(self._opened, client, method, opened=now(), disturbed=self._trouble)
-        if not self._over:
-            streams = self.history.streams if method == "Play" else self.history.calls
-            streams.append(stream)
-        return Tape(stream, self._look)
-
-    def _look(self) -> bool:
-        if not self._over:
-            self._catch_up()
-        return not self._over
-
-    def stop(self) -> None:
-        """Record nothing any more."""
-        self._over = True
+        streams = self.history.streams if method == "Play" else self.history.calls
+        streams.append(stream)
+        return Tape(stream, self._catch_up)
 
     # Trouble
 
@@ -98,21 +87,20 @@ class Recorder:
 class Tape:
     """Notes one call."""
 
-    def __init__(self, stream: Stream, look: Callable[[], bool]) -> None:
+    def __init__(self, stream: Stream, catch_up: Callable[[], None]) -> None:
         self._stream = stream
-        self._look = look
+        self._catch_up = catch_up
         self._opened_ms = clock_ms()
 
     def read(self, frame: bytes) -> None:
         """Its client has this message."""
-        if self._look():
-            self._stream.written.append(Written(now(), clock_ms(), frame))
-            self._stream.reached += 1
+        self._catch_up()
+        self._stream.written.append(Written(now(), clock_ms(), frame))
+        self._stream.reached += 1
 
     def said(self, envelope: pb.ClientEnvelope, versions: dict[str, int]) -> None:
         """Its client sends this message."""
-        if self._look():
-            self._stream.said.append(Said(now(), envelope, versions))
+        self._stream.said.append(Said(now(), envelope, versions))
 
     def asked(self, request: bytes) -> None:
         """It begins with this message."""
@@ -120,7 +108,7 @@ class Tape:
 
     def ended(self) -> None:
         """It is over. The last message is the last sign that it was not so for the server."""
-        if self._stream.closed_ms is None and self._look():
+        if self._stream.closed_ms is None:
             written = self._stream.written
             self._stream.closed_ms = written[-1].clock_ms if written else self._opened_ms
 

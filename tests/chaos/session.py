@@ -19,6 +19,7 @@ from tests.chaos.crowd import Crowd, errors_of_clients
 from tests.chaos.followed_log import FollowedLog
 from tests.chaos.recording import Recorder, clock_ms, now
 from tests.integration.process import ServerProcess
+from tests.tampering import copy_of
 
 _REDELIVERY_MS: Final = 1_000
 SETTINGS: Final[SettingsBySection] = {
@@ -56,12 +57,10 @@ class Session:
         self.crowd.tables.calm = True
         with suppress(TimeoutError):
             await until(self._look, within=_SETTLED_WITHIN_S)
-        self.recorder.stop()
-        history = self.history
-        # Whoever still reads reads on, on no record.
-        history.told = [replace(told, items=list(told.items)) for told in history.told]
+        # All of one moment: whatever still goes on is on no record.
+        self.history = copy_of(self.history)
         reader = self.crowd.guests[0].client
-        for shown in history.shown:
+        for shown in self.history.shown:
             if reader is not None:
                 shown.served = await reader.read_game(shown.game_id, version=shown.view.version)
 
@@ -103,17 +102,18 @@ async def playing(
         delay_ms = settings.stream.redelivery_ms - settings.stream.ack_within_ms
         recorder = Recorder(history, log.catch_up, prompt_s=delay_ms / 2_000)
         crowd = Crowd(games, network.address, recorder, seed)
-        with closing(log), errors_of_clients(history.incidents):
+        session = Session(server, network, history, log, recorder, crowd, settings)
+        with closing(log), errors_of_clients() as errors:
             async with asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(work)
                     for work in (crowd.play(), crowd.measure(), recorder.notice_delays())
                 ]
                 await until(lambda: crowd.all_sit)
-                yield Session(server, network, history, log, recorder, crowd, settings)
+                yield session
                 for task in tasks:
                     task.cancel()
-    history.incidents += incidents(server.log)
+    session.history.incidents += [*errors, *incidents(server.log)]
 
 
 def _variables(sections: SettingsBySection) -> dict[str, str]:
