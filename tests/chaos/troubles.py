@@ -102,6 +102,7 @@ class Troubles:
         await eventually(lambda: not self._is_noticed())
 
     async def _cut(self) -> None:
+        await eventually(lambda: bool(self._network.connections))
         links = self._network.connections
         for link in self._random.sample(links, self._random.randint(1, len(links))):
             link.cut(self._random.choice(["rst", "fin"]))
