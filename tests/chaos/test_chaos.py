@@ -2,6 +2,7 @@
 
 CHAOS_SECONDS=60 goes on for longer, CHAOS_SEED=17 draws other troubles: `make chaos`.
 The seed fixes what is done and in which order; which command it hits is up to the machine.
+What must hold is what must hold in the simulation: the same checkers judge what was recorded.
 """
 
 import asyncio
@@ -9,95 +10,32 @@ import os
 import sqlite3
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, closing
-from functools import partial
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from pathlib import Path
 from random import Random
+from uuid import uuid4
 
 import pytest
 
-import planningpoker.v1 as pb
-from planning_poker_client import ClientOptions, Degraded, PokerClient, Receipt, Watch, Watched
-from planning_poker_simulator import FaultProxy
+from planning_poker_client import PokerClient, Watch, Watched
+from planning_poker_simulator.checking.evidence import Evidence
+from planning_poker_simulator.checking.history import Accepted, Refused
+from tests.chaos.applied import APPLIED, LOOKED_AT, findings
+from tests.chaos.crowd import EAGER
+from tests.chaos.session import SETTINGS, Session, playing, until
 from tests.chaos.troubles import Troubles
-from tests.integration.crowd import CARDS, Player, agree_with_the_log, seated, stored_events
 from tests.integration.figures import tell
-from tests.integration.process import ServerProcess
-from tests.integration.raw import eventually
-from tests.integration.sitting import sitting
+from tests.integration.sitting import Sitting, sitting
 
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "5"))
 SEED = os.environ.get("CHAOS_SEED", "1")
-GAMES, PLAYERS, STORIES = 4, 4, 5
-PROGRAMS = 2
+GAMES = 4 + int(SECONDS / 60)
+"""Somebody ends one now and then."""
+PROGRAMS = GAMES // 2
 """Players in processes of their own, in the first games."""
-PATIENCE_S = 60.0
-SHORT_S = 0.05
-"""How long an answer is waited for by those who do not ask again."""
-LONGEST_THOUGHT_S = 0.1
-EAGER = ClientOptions(backoff_first=0.02, backoff_longest=0.3)
-IDLE = ("retract_vote", "accept_estimate")
-"""What may be accepted without an event: there is no card, or this estimate already."""
-
-
-class Crowd:
-    """Everybody asks for anything, whether it fits or not."""
-
-    def __init__(self, tables: Sequence[Sequence[Player]]) -> None:
-        self.tables = tables
-        self.players = [player for table in tables for player in table]
-        self._over = False
-
-    async def begin(self) -> None:
-        """Open a round at each table."""
-        for table in self.tables:
-            stories = [pb.NewStory(title=f"Story {number}") for number in range(STORIES)]
-            await table[0].game.add_stories(stories)
-            await table[0].ask(partial(table[0].game.start_round, "s1"))
-
-    async def play(self) -> None:
-        """Until `stop`."""
-        async with asyncio.TaskGroup() as group:
-            for player in self.players:
-                group.create_task(self._ask(player))
-
-    def stop(self) -> None:
-        self._over = True
-
-    async def _ask(self, player: Player) -> None:
-        random = player.random
-        while not self._over:
-            wanted = self._anything(player)
-            if random.random() < 0.1:
-                await player.ask_once(partial(wanted, timeout=SHORT_S))
-            else:
-                await player.ask(wanted)
-            await asyncio.sleep(random.uniform(0, LONGEST_THOUGHT_S))
-
-    def _anything(self, player: Player) -> Callable[..., Awaitable[Receipt]]:
-        random, game = player.random, player.game
-        card = random.choice(CARDS)
-        commands: list[Callable[..., Awaitable[Receipt]]] = [
-            # With a comment that no other vote has, so that each has an event.
-            partial(game.vote, card, comment=f"{random.getrandbits(64):x}"),
-            game.retract,
-            partial(game.start_round, f"s{random.randint(1, STORIES)}"),
-            partial(game.reveal, force=True),
-            partial(game.accept, card),
-        ]
-        return random.choices(commands, weights=[10, 2, 1, 1, 1])[0]
-
-    def is_told_of_a_loss(self) -> bool:
-        """Whether anybody is told that the server cannot do all of its work."""
-        return any(isinstance(player.client.service, Degraded) for player in self.players)
-
-    async def end(self) -> None:
-        """End each game, by whoever facilitates it by now."""
-        for table in self.tables:
-            while table[0].game.view.phase != pb.GAME_PHASE_ENDED:
-                for player in table:
-                    await player.ask(player.game.end)
+IN_CALM = 200
+"""So many commands are asked for when everything goes well again."""
 
 
 class Watcher:
@@ -134,83 +72,104 @@ async def verified(database: Path) -> str:
     return said.decode().strip().splitlines()[-1]
 
 
+@asynccontextmanager
+async def seated(session: Session, table: int) -> AsyncIterator[Sitting]:
+    """A player in a process of its own, which is on no record but by what it says."""
+    code, request_id = session.crowd.tables.codes[table], str(uuid4())
+    session.history.taken.append(request_id)
+    async with sitting(session.network.address, code, "Program", request_id) as program:
+        player_id = (await program.says("seat"))[-1].split()[1]
+        session.history.elsewhere.add((session.crowd.game_id(table), player_id))
+        yield program
+
+
+def untold(session: Session, watcher: Watcher, programs: Sequence[Sitting]) -> list[str]:
+    """What those who are on no record were not told, or not once and in the order of the log."""
+    log, missing = stored(session.server.database), []
+    if watcher.told != log:
+        missing.append(f"the watcher was told {len(watcher.told)} of {len(log)} events, or others")
+    for table, program in enumerate(programs):
+        game_id, told = session.crowd.game_id(table), program.told
+        last = max(version for game, version in log if game == game_id)
+        first, ended = (told[0], told[-1]) if told else (0, 0)
+        if told != list(range(first, ended + 1)) or (ended != last and not program.detached):
+            missing.append(f"the program at table {table + 1} was told {told} of {last}")
+    return missing
+
+
+async def play_in_calm(session: Session) -> None:
+    """Go on over connections that nothing was done to."""
+    session.network.cut()
+    await until(lambda: session.crowd.connected)
+    asked = session.history.asked
+    enough = len(asked) + IN_CALM
+    await until(lambda: len(asked) >= enough)
+    await session.crowd.use_ids_again()
+
+
 @pytest.mark.alone
 @pytest.mark.redelivers
 @pytest.mark.usefixtures("only_warnings")
-async def test_whatever_is_done_to_everyone_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
+async def test_whatever_is_done_to_everyone_all_that_was_promised_holds(tmp_path: Path) -> None:
     async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(
-            ServerProcess(tmp_path, LOGGING__LEVEL="ERROR", SERVER__OPEN_FEED="true")
-        )
-        network = await stack.enter_async_context(FaultProxy(server.address))
-
-        async def client() -> PokerClient:
-            return await stack.enter_async_context(PokerClient(network.address, options=EAGER))
-
-        tables = [await seated(client, PLAYERS, Random(f"{SEED} {n}")) for n in range(GAMES)]  # noqa: S311
+        session = await stack.enter_async_context(playing(tmp_path, GAMES, SEED, SETTINGS))
         programs = [
-            await stack.enter_async_context(
-                sitting(network.address, table[0].game.join_code, "Program")
-            )
-            for table in tables[:PROGRAMS]
+            await stack.enter_async_context(seated(session, table)) for table in range(PROGRAMS)
         ]
-        for program in programs:
-            await program.says("seat")
-        crowd = Crowd(tables)
-        await crowd.begin()
-        watcher = Watcher((await client()).watch())
-        random = Random(f"troubles {SEED}")  # noqa: S311
-        troubles = Troubles(server, network, programs, random, is_noticed=crowd.is_told_of_a_loss)
+        dial = session.recorder.dial(session.network.address, EAGER, "bot")
+        bot = await stack.enter_async_context(PokerClient("the server", dial=dial))
+        watcher = Watcher(bot.watch())
+        troubles = Troubles(session, programs, Random(f"troubles {SEED}"))  # noqa: S311
         async with asyncio.TaskGroup() as group:
-            watching = group.create_task(watcher.listen())
-            listening = [group.create_task(player.listen()) for player in crowd.players]
-            heard = [group.create_task(program.changes()) for program in programs]
-            playing = group.create_task(crowd.play())
+            listening = [group.create_task(program.listen()) for program in programs]
+            listening.append(group.create_task(watcher.listen()))
             await troubles.stir(SECONDS)
-            crowd.stop()
-            async with asyncio.timeout(PATIENCE_S):
-                await playing
-                await crowd.end()
-                await asyncio.gather(*listening, *heard)
-                log = stored(server.database)
-                await eventually(lambda: len(watcher.told) >= len(log))
-            watching.cancel()
-        logs = [stored_events(server.database, table[0].game.game_id) for table in tables]
-        await server.kill()
-        verdict = await verified(server.database)
-    report(crowd, troubles, len(log), len(watcher.told), verdict)
-    for table, events in zip(tables, logs, strict=True):
-        agree_with_the_log(table, events, idle=IDLE)
-        for player in table:
-            player.was_told_everything(len(events))
-    for task, events in zip(heard, logs, strict=False):
-        versions = task.result()
-        assert versions == list(range(versions[0], len(events) + 1))
-    assert watcher.told == log
+            await play_in_calm(session)
+            await session.come_to_rest()
+            with suppress(TimeoutError):
+                await until(lambda: untold(session, watcher, programs) == [])
+            missing = untold(session, watcher, programs)
+            for task in listening:
+                task.cancel()
+        await session.server.kill()
+        verdict = await verified(session.server.database)
+    evidence = Evidence(session.history, session.settings)
+    looked_at = {name: count(evidence) for name, count in LOOKED_AT.items()}
+    looked_at["no incident"] = len(session.server.log.read_text().splitlines())
+    report(evidence, troubles, looked_at, len(watcher.told), verdict)
+    assert findings(evidence) == []
+    assert [name for name in APPLIED if not looked_at[name]] == []
+    assert missing == []
     assert all(troubles.happened[kind] for kind in troubles.kinds)
 
 
-def refusals(crowd: Crowd) -> Counter[str]:
-    return Counter(reason for player in crowd.players for reason in player.refused.values())
-
-
-def report(crowd: Crowd, troubles: Troubles, events: int, watched: int, verdict: str) -> None:
+def report(
+    evidence: Evidence,
+    troubles: Troubles,
+    looked_at: Mapping[str, int],
+    watched: int,
+    verdict: str,
+) -> None:
     """Print what was done, and what became of it."""
-    players = crowd.players
+    asked = evidence.history.asked
+    outcomes = Counter(type(outcome).__name__ for each in asked for outcome in each.outcomes)
+    refused = (o for each in asked for o in each.outcomes if isinstance(o, Refused))
+    accepted = (o for each in asked for o in each.outcomes if isinstance(o, Accepted))
+    streams = evidence.history.streams
     tell(
         {
             "seed, seconds of trouble": f"{SEED}, {SECONDS:g}",
             **troubles.happened,
-            "commands accepted": sum(len(player.accepted) for player in players),
-            "of them told as duplicates": sum(
-                receipt.duplicate for player in players for receipt in player.accepted.values()
-            ),
-            "commands refused": dict(refusals(crowd)),
-            "outcomes unknown, asked again": sum(player.unknown for player in players),
-            "outcomes unknown, given up": sum(len(player.given_up) for player in players),
-            "events in the log": events,
+            "commands": len(asked),
+            **{f"outcomes: {name}": count for name, count in outcomes.items()},
+            "of them told as duplicates": sum(outcome.duplicate for outcome in accepted),
+            "refused for": dict(Counter(outcome.reason for outcome in refused)),
+            "events in the log": sum(truth.head for truth in evidence.truths.values()),
+            "connections": len(streams),
+            "messages read": sum(len(stream.written) for stream in streams),
             "events told to the watcher": watched,
-            "events told to players": sum(len(player.told) for player in players),
+            **{f"paths: {name}": n for name, n in sorted(evidence.history.sometimes.items())},
+            **{f"looked at for {name!r}": count for name, count in looked_at.items()},
             "games verify": verdict,
         }
     )

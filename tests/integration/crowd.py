@@ -5,7 +5,7 @@ each refused one not at all, and everyone was told everything, once and in order
 """
 
 import sqlite3
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from random import Random
@@ -18,7 +18,6 @@ from planning_poker_client import (
     CommandRefused,
     Connected,
     Game,
-    NotSent,
     OutcomeUnknown,
     PokerClient,
     Receipt,
@@ -46,8 +45,6 @@ class Player:
         """By correlation id."""
         self.refused: dict[str, str] = {}
         """Reasons by correlation id."""
-        self.given_up: set[str] = set()
-        """Correlation ids of what was asked only once, and not answered in time."""
         self.unknown = 0
         """How often an answer did not come in time, so that it was asked again."""
         self.told: list[int] = []
@@ -75,18 +72,6 @@ class Player:
             else:
                 assert receipt.correlation_id == request_id
                 self.accepted[request_id] = receipt
-
-    async def ask_once(self, command: Command) -> None:
-        """Do not ask again where no answer comes in time: it may have happened or not."""
-        request_id = str(UUID(int=self.random.getrandbits(128), version=4))
-        try:
-            self.accepted[request_id] = await command(request_id=request_id)
-        except OutcomeUnknown:
-            self.given_up.add(request_id)
-        except NotSent:
-            self.refused[request_id] = "NOT_SENT"
-        except CommandRefused as error:
-            self.refused[request_id] = error.reason
 
     async def listen(self) -> None:
         """Take what comes until the game has ended."""
@@ -124,14 +109,8 @@ _BY_HAND = ("game_created", "player_joined", "stories_added")
 """Caused by commands that were given before the book-keeping began."""
 
 
-def agree_with_the_log(
-    players: Sequence[Player], events: Sequence[pb.GameEvent], idle: Collection[str] = ()
-) -> None:
-    """All players of one game, which has ended, and its log say the same.
-
-    `idle` are commands that may be accepted without an event: they change nothing
-    where all is as they want it already.
-    """
+def agree_with_the_log(players: Sequence[Player], events: Sequence[pb.GameEvent]) -> None:
+    """All players of one game, which has ended, and its log say the same."""
     assert [event.version for event in events] == list(range(1, len(events) + 1))
     folded = GameView()
     for event in events:
@@ -140,8 +119,6 @@ def agree_with_the_log(
     for player in players:
         assert player.game.view == folded
         for correlation_id, receipt in player.accepted.items():
-            if receipt.command in idle and correlation_id not in caused:
-                continue
             happened = caused[correlation_id]
             assert happened[-1].version == receipt.version
             assert {event.actor_id for event in happened} == {player.game.player_id}
@@ -149,7 +126,7 @@ def agree_with_the_log(
     for happened in caused.values():
         kinds = [event.WhichOneof("event") for event in happened]
         assert len(kinds) == len(set(kinds)), f"more than once: {kinds}"
-    known = {each for player in players for each in (*player.accepted, *player.given_up)}
+    known = {each for player in players for each in player.accepted}
     by_hand = {e.correlation_id for e in events if e.WhichOneof("event") in _BY_HAND}
     assert caused.keys() - by_hand <= known
 

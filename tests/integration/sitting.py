@@ -18,6 +18,15 @@ class Sitting:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
+        self.told: list[int] = []
+        """The versions that it says to be told, once somebody listens."""
+        self.detached = ""
+        """Why it lost its seat."""
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.returncode is None
 
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
@@ -34,11 +43,15 @@ class Sitting:
                         return heard
         raise AssertionError(f"never said {wanted!r}: {heard}")
 
-    async def changes(self) -> list[int]:
-        """The versions that it is told until it ends."""
+    async def listen(self) -> None:
+        """Note what it is told, until it ends."""
         assert self._process.stdout is not None
-        words = [line.decode().split() async for line in self._process.stdout]
-        return [int(version) for kind, version in words if kind == "change"]
+        async for line in self._process.stdout:
+            kind, what = line.decode().split()
+            if kind == "change":
+                self.told.append(int(what))
+            elif kind == "detached":
+                self.detached = what
 
     async def ends(self) -> int:
         async with asyncio.timeout(PATIENCE_S):

@@ -43,10 +43,12 @@ def presence(evidence: Evidence) -> Iterator[str]:
     for shown in evidence.history.shown:
         if shown.player_id and not shown.stale and shown.player_id in shown.view.players:
             holders[shown.game_id].add(shown.player_id)
+    elsewhere = evidence.history.elsewhere
     for shown in evidence.history.shown:
         there = holders[shown.game_id]
-        if not shown.stale and set(shown.presence) != there:
-            yield f"{shown.client} sees {sorted(shown.presence)}, and {sorted(there)} are there"
+        seen = {each for each in shown.presence if (shown.game_id, each) not in elsewhere}
+        if not shown.stale and seen != there:
+            yield f"{shown.client} sees {sorted(seen)}, and {sorted(there)} are there"
 
 
 def reports_final(evidence: Evidence) -> Iterator[str]:

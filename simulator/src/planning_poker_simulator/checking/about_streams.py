@@ -246,6 +246,8 @@ def reports(evidence: Evidence) -> Iterator[str]:
         report = message.envelope.delivery_report
         truth = evidence.truths.get(report.game_id)
         for player in report.acknowledged_player_ids:
+            if (report.game_id, player) in evidence.history.elsewhere:
+                continue
             times = (
                 time
                 for time, version in said.get((report.game_id, player), ())

@@ -217,6 +217,8 @@ class History:
     fed: list[Fed] = field(default_factory=list)
     reads: list[Read] = field(default_factory=list)
     read_histories: list[ReadHistory] = field(default_factory=list)
+    elsewhere: set[tuple[str, str]] = field(default_factory=set)
+    """Games and seats in them whose holders are on no record."""
     expected: list[tuple[str, int]] = field(default_factory=list)
     """Programs, and the tables where each must be in the end."""
     shown: list[Shown] = field(default_factory=list)
