@@ -563,6 +563,29 @@ def test_a_seat_whose_secret_is_dead_is_not_attached_again() -> None:
     assert not attach_written(driven).attach.seats
 
 
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [
+        (said.event(4, player_left=pb.PlayerLeft(player_id="p1")), "REQUESTED"),
+        (said.event(4, player_removed=pb.PlayerRemoved(player_id="p1")), "REMOVED"),
+        (said.event(4, seat_reset=pb.SeatReset(player_id="p1")), "REMOVED"),
+    ],
+)
+def test_who_lost_the_seat_with_the_stream_is_told_though_the_server_could_not(
+    event: pb.GameEvent, reason: str
+) -> None:
+    driven = Driven().connect()
+    driven.join()
+    driven.connection.hold(said.GAME, "p1")
+    driven.hear(said.batch(event))
+    driven.lose()
+    driven.stream()
+    (ended,) = driven.told(Ended)
+    assert isinstance(ended.error, GameDetached)
+    assert ended.error.reason == reason
+    assert "attach" not in driven.payloads()
+
+
 def test_a_proof_that_is_newer_than_the_reset_of_the_seat_holds() -> None:
     driven = Driven().connect()
     inbox = driven.join()

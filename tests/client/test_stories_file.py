@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import planningpoker.v1 as pb
@@ -279,6 +279,9 @@ def test_what_pythons_csv_writes_reads_back_the_same(
     line_break: str,
     encoding: str,
 ) -> None:
+    # Python before 3.13 quotes no line break that is not its own, so that none can tell them apart.
+    lines = any("\n" in each.description for each in written)
+    assume(quoting == csv.QUOTE_ALL or "\n" in line_break or not lines)
     changes = {"delimiter": separator} if separator else {}
     file = io.StringIO(newline="")
     writer = csv.writer(

@@ -20,6 +20,7 @@ from planning_poker_client.feed import FeedItem
 from planning_poker_client.game import Game
 from planning_poker_client.inbox import AckPace, Inbox, Received
 from planning_poker_client.inflight import InFlight
+from planning_poker_client.subscriptions import Subscriptions
 from planning_poker_client.tries import Tries
 from planning_poker_client.watching import Watching
 from planning_poker_model.view import GameView
@@ -399,6 +400,11 @@ def who_loses_the_seat_by_it_gets_no_receipt(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Room, "_repeated", repeated)
 
 
+def a_seat_that_was_lost_with_its_stream_is_held(patch: pytest.MonkeyPatch) -> None:
+    """As it was: followed on without the seat, and nobody was told."""
+    patch.setattr(Subscriptions, "_lost_seat", lambda *_: "")
+
+
 MUTATIONS: Final[tuple[Plant, ...]] = (
     published_before_the_commit,
     duplicates_forgotten_after_a_restart,
@@ -433,4 +439,5 @@ MUTATIONS: Final[tuple[Plant, ...]] = (
     a_doubt_is_forgotten_once_it_is_settled,
     who_loses_the_seat_by_it_gets_no_receipt,
     a_lost_seat_speaks_for_earlier_tries,
+    a_seat_that_was_lost_with_its_stream_is_held,
 )

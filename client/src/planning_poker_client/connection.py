@@ -306,9 +306,9 @@ class Connection:
         self._requests.new_stream(limits, now)
         self._service.new_stream()
         self._offline.back(now)
-        self._games.resume_all(now, same_log=welcome.log_epoch == self._log_epoch)
+        ended = self._games.resume_all(now, same_log=welcome.log_epoch == self._log_epoch)
         self._log_epoch = welcome.log_epoch
-        return (self._link.welcomed(now),)
+        return (self._link.welcomed(now), *ended)
 
     def _service_status(self, status: pb.ServiceStatus, now: float) -> Sequence[Notice]:
         self._service.tell(status)

@@ -54,6 +54,8 @@ class Inbox:
         self.reports = Reports()
         self.seats: dict[str, HeldSeat] = {}
         """The seats held here, by player id."""
+        self.lost_seats: dict[str, str] = {}
+        """Those that were, by player id: the event that took them."""
         self.passcode = ""
         """What the game was attached with without a seat."""
         self.seat_states: dict[str, pb.SeatState] = {}
@@ -204,7 +206,7 @@ class Inbox:
         self._unacknowledged += 1
         name = event.WhichOneof("event") or ""
         if name in _UNSEATING:
-            self._unseat(getattr(event, name).player_id, event.version)
+            self._unseat(getattr(event, name).player_id, event.version, name)
         at_once = name in CRITICAL_EVENTS or self._unacknowledged >= pace.every_events
         self._acknowledge(event.version, now if at_once else now + pace.within)
         return Change(event.version, name, event)
@@ -220,10 +222,11 @@ class Inbox:
         self._acknowledge(snapshot.version, now + pace.within)
         return (Resynced(before, snapshot.version),) if before != snapshot.version else ()
 
-    def _unseat(self, player_id: str, version: int) -> None:
+    def _unseat(self, player_id: str, version: int, because: str) -> None:
         seat = self.seats.get(player_id)
         if seat is not None and seat.since < version:
             del self.seats[player_id]
+            self.lost_seats[player_id] = because
 
     def _note_round(self) -> None:
         if self.view.round is not None:

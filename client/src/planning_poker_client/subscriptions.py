@@ -2,6 +2,7 @@
 
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 import planningpoker.v1 as pb
 from planning_poker_client.answers import own_vote
@@ -13,6 +14,13 @@ from planning_poker_client.notices import Ended, Notice, Reported, Resuming, Set
 from planning_poker_client.reports import report_of
 from planning_poker_client.resumes import Resumes
 from planning_poker_client.seat_keys import plain_code
+
+_FAREWELLS: Final = {
+    "player_left": ("You left the game.", "REQUESTED"),
+    "player_removed": ("You were removed from the game.", "REMOVED"),
+    "seat_reset": ("The seat got a new secret: attach with that.", "REMOVED"),
+}
+"""What the server would have said of a seat that was lost."""
 
 
 class Subscriptions:
@@ -134,13 +142,31 @@ class Subscriptions:
         for inbox in self.games.values():
             inbox.lapse()
 
-    def resume_all(self, now: float, *, same_log: bool) -> None:
+    def resume_all(self, now: float, *, same_log: bool) -> Sequence[Notice]:
         """On a new stream: every game goes on; without `same_log`, from a snapshot."""
-        for game_id, inbox in self.games.items():
+        notices: list[Notice] = []
+        for game_id, inbox in tuple(self.games.items()):
+            lost = self._lost_seat(game_id, inbox)
+            if lost:
+                self._drop(game_id)
+                notices.append(Ended(game_id, GameDetached(*_FAREWELLS[lost])))
+                continue
             if not same_log:
                 inbox.distrust()
                 inbox.reports.clear()
             self._resumes.ask(game_id, now)
+        return notices
+
+    def _lost_seat(self, game_id: str, inbox: Inbox) -> str:
+        """The event that took the last seat of a game, whose Detached was lost with its stream.
+
+        Empty where somebody follows the game with another seat, or without one.
+        """
+        holders = self._holders.get(game_id)
+        if not holders or self._requests.attaching(game_id):
+            return ""
+        lost = [inbox.lost_seats.get(each, "") for each in holders if each not in inbox.seats]
+        return lost[-1] if len(lost) == len(holders) and all(lost) else ""
 
     def resume(
         self, game_id: str, now: float, reason: str, retry_after: float = 0.0
