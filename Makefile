@@ -131,7 +131,7 @@ sim: $(READY) ## Simulate 1,000 runs full of faults, in about a minute; SEED=n r
 	  $(if $(SEED),--seed $(SEED),--seeds $(SEEDS) --jobs $(JOBS)) $(ARGS)
 
 .PHONY: sim-mutations
-sim-mutations: $(READY) ## Plant bugs one by one and see that the simulation finds each, in about ten minutes
+sim-mutations: $(READY) ## Plant bugs one by one and see that the simulation finds each, in some minutes
 	@$(BIN)/python -m pytest -n 2 -rP --show-capture=stdout -m long tests/simulation/test_mutations.py $(ARGS)
 
 # On a machine with nothing else to do: make bench ARGS="--only log" for a part.
