@@ -132,6 +132,7 @@ RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "database.busy_timeout_ms": Whole(0, 10 * MINUTE),
         "database.max_batch": Whole(1, 10_000),
         "database.max_waiting": Whole(1, 1_000_000),
+        "database.sweep_max_mb": Whole(0, 1_000_000),
         "stream.hello_timeout_ms": Whole(1, 10 * MINUTE),
         "stream.max_message_bytes": Whole(4_096, 4 * _MIB),
         "stream.commands_per_second": Number(0.1, 100_000),

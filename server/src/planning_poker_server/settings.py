@@ -42,6 +42,8 @@ class DatabaseSettings:
     """Proposals that share one transaction."""
     max_waiting: int
     """Proposals that may wait for the writer."""
+    sweep_max_mb: int = 256
+    """A database up to this size, in millions of bytes, is rewritten after a purge; 0: none is."""
 
 
 @dataclass(frozen=True, slots=True)

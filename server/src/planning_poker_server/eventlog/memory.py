@@ -161,6 +161,10 @@ class MemoryLog:
         self._purged[game_id] = now_ms
         return True
 
+    async def sweep(self) -> bool:
+        await self._turn()
+        return True
+
     async def due(self, until_ms: int, limit: int = 100) -> Sequence[tuple[str, Timer]]:
         await self._turn()
         found = [

@@ -51,7 +51,7 @@ class SqlLog:
             file = await asyncio.to_thread(SqliteFile.at, settings.url)
         except OSError as error:
             raise LogUnavailable("The database file cannot be opened", definite=True) from error
-        store = SqlStore(file, settings.busy_timeout_ms)
+        store = SqlStore(file, settings.busy_timeout_ms, settings.sweep_max_mb)
         writer = Writer(store, max_batch=settings.max_batch, max_waiting=settings.max_waiting)
         await writer.open()
         engine = file.readers(settings.busy_timeout_ms, COUNT)
@@ -128,6 +128,9 @@ class SqlLog:
 
     async def purge(self, game_id: str, now_ms: int, expected_head: int | None = None) -> bool:
         return await self._writer.purge(Purge(game_id, now_ms, expected_head))
+
+    async def sweep(self) -> bool:
+        return await self._writer.sweep()
 
     async def due(self, until_ms: int, limit: int = 100) -> Sequence[tuple[str, Timer]]:
         return await self._readers.run(self._queries.due, until_ms, limit)

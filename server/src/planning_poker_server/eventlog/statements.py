@@ -104,8 +104,11 @@ class WriteStatements:
             *_BURIED,
             "game",
         )
-        self.settle = _compiled(
-            dialect, update(log).values(settled=log.c.settled + literal_column("1"))
+        settled = log.c.settled + literal_column("1")
+        self.settle = _compiled(dialect, update(log).values(settled=settled))
+        self.soil = _compiled(dialect, update(log).values(unswept=literal_column("1")))
+        self.swept = _compiled(
+            dialect, update(log).values(settled=settled, unswept=literal_column("0"))
         )
 
 
@@ -210,6 +213,7 @@ class ReadStatements:
             "most",
         )
         self.epoch = _compiled(dialect, select(func.min(log.c.epoch)))
+        self.unswept = _compiled(dialect, select(func.max(log.c.unswept)))
 
 
 class InspectionStatements:
