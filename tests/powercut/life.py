@@ -143,7 +143,9 @@ class Life:
             f"code {mark}", "", 0, 1_000 + self._made, 0, labels=(("team", mark),)
         )
         summary = made._replace(
-            display_name=f"Sprint {first} {mark * self._random.randint(1, 9)}", phase=1 + first % 4, update_ms=2_000 + first
+            display_name=f"Sprint {first} {mark * self._random.randint(1, 9)}",
+            phase=1 + first % 4,
+            update_ms=2_000 + first,
         )
         return Proposal(kept.game_id, head, records, timers, summary)
 

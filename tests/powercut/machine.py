@@ -25,10 +25,10 @@ class Machine:
     disk: Disk
     settings: DatabaseSettings
 
-    def put(self, content: bytes) -> None:
-        """Let this be the database, safe on the disk."""
+    def put(self, original: Path) -> None:
+        """Let a copy of this file be the database, safe on the disk."""
         file = self.disk.create(self.settings.url.removeprefix("sqlite:///"))
-        self.disk.change(file, Write(0, content))
+        self.disk.change(file, Write(0, original.read_bytes()))
         self.disk.sync(file)
         self.disk.sync_folder()
 

@@ -44,9 +44,7 @@ async def open_sqlite(path: Path) -> AsyncIterator[OpenSqlite]:
             sweep_max_mb: int = 256,
         ) -> EventLog:
             url = f"sqlite:///{path}"
-            settings = DatabaseSettings(
-                url, busy_timeout_ms, max_batch, max_waiting, sweep_max_mb
-            )
+            settings = DatabaseSettings(url, busy_timeout_ms, max_batch, max_waiting, sweep_max_mb)
             log = await open_log(settings)
             opened.push_async_callback(log.close)
             return log
