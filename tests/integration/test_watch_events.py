@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -167,16 +168,18 @@ async def test_cursors_that_lead_nowhere_say_so(host: Host) -> None:
     ada, bob = await stream.create(), await stream.create()
     whole = await (await watch(host)).until_caught_up()
     one = await (await watch(host, game_id=ada.game_id)).until_caught_up()
-    epoch = whole.cursor.rpartition("-")[0]
-    bad = ["x", "x-1", f"{epoch}-99", f"{epoch}-", one.cursor, "y" * 100_000]
+    epoch, place, mark = whole.cursor.split("-")
+    bad = ["x", "x-1-", f"{epoch}-99-{mark}", f"{epoch}-", f"{epoch}-{place}-{mark[::-1]}"]
+    bad += [one.cursor, "y" * 100_000]
     for cursor in bad:
         status = await (await watch(host, cursor=cursor)).refused()
         assert (status.code, status.reason) == (
             grpc.StatusCode.OUT_OF_RANGE,
             "CURSOR_UNKNOWN",
         ), cursor
-    place = one.cursor.rpartition("-")[0]
-    for cursor in ["x", whole.cursor, f"{place}-3", f"{place}-" + "9" * 30, f"{place}--1"]:
+    place, mark = one.cursor.rsplit("-", 2)[0], one.cursor[-12:]
+    bad = [f"{place}-{number}-{mark}" for number in ("1", "3", "9" * 30, "-1")]
+    for cursor in ["x", whole.cursor, one.cursor[:-1], *bad]:
         status = await (await watch(host, game_id=ada.game_id, cursor=cursor)).refused()
         assert status.reason == "CURSOR_UNKNOWN", cursor
     status = await (await watch(host, game_id=bob.game_id, cursor=one.cursor)).refused()
@@ -320,6 +323,38 @@ async def test_a_record_that_cannot_be_read_is_no_gap_that_nobody_hears_of(host:
         status = await watching.refused()
         assert (status.code, status.reason) == (grpc.StatusCode.DATA_LOSS, "GAME_CORRUPT")
     assert other.game_id
+
+
+@pytest.mark.parametrize("of_one_game", [False, True])
+async def test_a_cursor_from_after_a_restored_backup_is_refused(
+    host: Host, of_one_game: bool
+) -> None:
+    await host.start(**OPERATED)
+    stream = await host.stream()
+    ada = await stream.create("Ada")
+    wanted = {"game_id": ada.game_id} if of_one_game else {}
+    before = (await (await watch(host, **wanted)).until_caught_up()).cursor
+    backup = host.database.with_name("backup.db")
+    copy(host.database, backup)
+    await renamed(stream, ada, "Lost")
+    after = (await (await watch(host, **wanted)).until_caught_up()).cursor
+    await host.server.stop(0)
+    copy(backup, host.database)
+    await host.start(**OPERATED)
+    again = await host.stream()
+    again_ada = await again.attach(ada)
+    assert again_ada
+    await renamed(again, ada, "Ada L.", "Ada Lovelace")
+    status = await (await watch(host, cursor=after, **wanted)).refused()
+    assert (status.code, status.reason) == (grpc.StatusCode.OUT_OF_RANGE, "CURSOR_UNKNOWN")
+    rest = await (await watch(host, cursor=before, **wanted)).until_caught_up()
+    names = [each.event.player_updated.player.display_name for each in rest.events]
+    assert [name for name in names if name] == ["Ada L.", "Ada Lovelace"]
+
+
+def copy(source: Path, target: Path) -> None:
+    with closing(sqlite3.connect(source)) as one, closing(sqlite3.connect(target)) as other:
+        one.backup(other)
 
 
 @pytest.mark.parametrize("filters", [{}, {"event_types": ["player_joined"]}])

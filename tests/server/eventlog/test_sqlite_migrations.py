@@ -26,7 +26,7 @@ import sqlalchemy as sa
 from alembic.operations import Operations
 
 revision = "next"
-down_revision = "0003"
+down_revision = "0004"
 
 
 def upgrade(op: Operations) -> None:

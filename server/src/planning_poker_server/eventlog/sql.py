@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Self
 
 from planning_poker_server.domain.types import Timer
+from planning_poker_server.eventlog.cursor import Cursors
 from planning_poker_server.eventlog.port import (
     Commit,
     Conflict,
@@ -56,7 +57,9 @@ class SqlLog:
         await writer.open()
         engine = file.readers(settings.busy_timeout_ms, COUNT)
         readers = Readers(engine, max_waiting=settings.max_waiting)
-        return cls(store, writer, readers, Queries(engine.dialect, store.epoch))
+        return cls(
+            store, writer, readers, Queries(engine.dialect, Cursors(store.epoch, store.cursor_key))
+        )
 
     @property
     def epoch(self) -> str:

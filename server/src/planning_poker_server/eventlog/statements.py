@@ -41,7 +41,7 @@ _BURIED: Final = (
     "guarded",
     "labels",
 )
-_LOG: Final = ("epoch", "settled")
+_LOG: Final = ("epoch", "settled", "cursor_key")
 _GAME: Final = ("game_id", "head", *_SUMMARY)
 _PAYLOAD: Final = Record._fields
 _FEED: Final = ("position", "game_id", "version", "event")
@@ -163,6 +163,11 @@ class ReadStatements:
             "after",
             "end",
         )
+        self.event_at = _compiled(
+            dialect,
+            select(events.c.event).where(events.c.position == bindparam("position")),
+            "position",
+        )
         self.games = _compiled(
             dialect,
             select(*(games.c[name] for name in _GAME))
@@ -212,7 +217,9 @@ class ReadStatements:
             "until",
             "most",
         )
-        self.epoch = _compiled(dialect, select(func.min(log.c.epoch)))
+        self.identity = _compiled(
+            dialect, select(func.min(log.c.epoch), func.min(log.c.cursor_key))
+        )
         self.unswept = _compiled(dialect, select(func.max(log.c.unswept)))
 
 

@@ -50,7 +50,8 @@ class SqlStore:
 
     def __init__(self, file: SqliteFile, busy_timeout_ms: int, sweep_max_mb: int) -> None:
         self.epoch = ""
-        """What tells this log from any other; known once it is open."""
+        """What tells this log from any other; known once it is open, like the next."""
+        self.cursor_key = b""
         self._file = file
         self._sweep_max_bytes = sweep_max_mb * _MB
         self._engine = file.writer(busy_timeout_ms)
@@ -70,17 +71,17 @@ class SqlStore:
             raise _unopened(error) from error
         try:
             migrate(connection)
-            epoch = connection.exec_driver_sql(self._read.epoch).scalar()
+            epoch, key = connection.exec_driver_sql(self._read.identity).one()
             if epoch is None:
-                epoch = secrets.token_hex(8)
-                connection.exec_driver_sql(self._write.found, (epoch, 0))
+                epoch, key = secrets.token_hex(8), secrets.token_hex(16)
+                connection.exec_driver_sql(self._write.found, (epoch, 0, key))
             # Of a server that was killed there may be commits that never reached the
             # disk. They are read from now on, so that no power cut may take them back.
             connection.exec_driver_sql(self._write.settle)
             connection.commit()
         except SQLAlchemyError as error:
             raise _unopened(error) from error
-        self.epoch = str(epoch)
+        self.epoch, self.cursor_key = str(epoch), str(key).encode()
         # A sweep may have been killed, or a purge before its sweep.
         with contextlib.suppress(LogUnavailable):
             self.sweep()
