@@ -295,6 +295,52 @@ async def test_there_is_a_bound_to_how_many_watch(host: Host) -> None:
     await (await watch(host)).until_caught_up()
 
 
+async def test_one_address_cannot_hold_all_watches_and_the_operator_has_no_share(
+    host: Host,
+) -> None:
+    server = {"max_watches": 5, "max_watches_per_address": 2, "operator_token": TOKEN}
+    await host.start(server=server)
+    ada = await (await host.stream()).create()
+    held = [await watch(host, None, game_id=ada.game_id) for _ in range(2)]
+    for watching in held:
+        await watching.until_caught_up()
+    status = await (await watch(host, None, game_id=ada.game_id)).refused()
+    assert (status.code, status.reason) == (
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        "TOO_MANY_CONNECTIONS",
+    )
+    assert status.retry_ms > 0
+    await (await watch(host)).until_caught_up()
+    await (await watch(host, game_id=ada.game_id)).until_caught_up()
+    held[0].call.cancel()
+    await eventually(lambda: host.server._services.watches._admission._open == 3)
+    await (await watch(host, None, game_id=ada.game_id)).until_caught_up()
+
+
+async def test_a_watch_that_begins_anew_all_the_time_has_to_wait(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("planning_poker_server.admission._EVENTS_PER_TOKEN", 1)
+    server = {"operator_token": TOKEN}
+    await host.start(server=server, stream={"commands_per_second": 0.1, "command_burst": 30})
+    stream = await host.stream()
+    ada = await stream.create()
+    await renamed(stream, ada, *"abcdefgh")  # 10 events
+    for _ in range(3):
+        await (await watch(host, game_id=ada.game_id)).until_caught_up()  # without a charge
+    for _ in range(2):  # 27 are left, and each of these costs 11
+        await (await watch(host, None, game_id=ada.game_id)).until_caught_up()
+    beginning = await watch(host, None, game_id=ada.game_id)
+    await beginning.until_caught_up()  # a watch that was let in is told everything
+    status = await (await watch(host, None, game_id=ada.game_id)).refused()
+    assert (status.code, status.reason) == (
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        "TOO_MANY_COMMANDS",
+    )
+    await renamed(stream, ada, "i")
+    await beginning.until(11)  # and goes on
+
+
 async def test_nothing_is_read_any_more_when_nobody_watches(host: Host) -> None:
     await host.start(**OPERATED)
     await (await host.stream()).create()

@@ -112,6 +112,7 @@ RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "server.max_connections": Whole(1, 1_000_000),
         "server.max_reads": Whole(1, 100_000),
         "server.max_watches": Whole(1, 100_000),
+        "server.max_watches_per_address": Whole(1, 100_000),
         "server.operator_token": Text(
             r"|[!-~]{32,512}", "32 to 512 printable characters without spaces", private=True
         ),

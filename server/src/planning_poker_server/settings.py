@@ -16,6 +16,8 @@ class ServerSettings:
     """Reads of games at once, of all callers together."""
     max_watches: int
     """Calls of WatchEvents at once, of all callers together."""
+    max_watches_per_address: int
+    """Of them, those of one principal and address without the operator's token."""
     operator_token: str
     """Who brings it may list, read, watch and purge all games; empty: nobody may."""
     open_feed: bool
