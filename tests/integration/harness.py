@@ -150,6 +150,10 @@ class FaultyLog:
         self._fail()
         return await self._inner.purge(game_id, now_ms, expected_head)
 
+    async def sweep(self) -> bool:
+        self._fail()
+        return await self._inner.sweep()
+
     async def games(self, after: str = "", limit: int = 100) -> Sequence[GameRow]:
         return await self._inner.games(after, limit)
 

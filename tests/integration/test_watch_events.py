@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -167,16 +168,18 @@ async def test_cursors_that_lead_nowhere_say_so(host: Host) -> None:
     ada, bob = await stream.create(), await stream.create()
     whole = await (await watch(host)).until_caught_up()
     one = await (await watch(host, game_id=ada.game_id)).until_caught_up()
-    epoch = whole.cursor.rpartition("-")[0]
-    bad = ["x", "x-1", f"{epoch}-99", f"{epoch}-", one.cursor, "y" * 100_000]
+    epoch, place, mark = whole.cursor.split("-")
+    bad = ["x", "x-1-", f"{epoch}-99-{mark}", f"{epoch}-", f"{epoch}-{place}-{mark[::-1]}"]
+    bad += [one.cursor, "y" * 100_000]
     for cursor in bad:
         status = await (await watch(host, cursor=cursor)).refused()
         assert (status.code, status.reason) == (
             grpc.StatusCode.OUT_OF_RANGE,
             "CURSOR_UNKNOWN",
         ), cursor
-    place = one.cursor.rpartition("-")[0]
-    for cursor in ["x", whole.cursor, f"{place}-3", f"{place}-" + "9" * 30, f"{place}--1"]:
+    place, mark = one.cursor.rsplit("-", 2)[0], one.cursor[-12:]
+    bad = [f"{place}-{number}-{mark}" for number in ("1", "3", "9" * 30, "-1")]
+    for cursor in ["x", whole.cursor, one.cursor[:-1], *bad]:
         status = await (await watch(host, game_id=ada.game_id, cursor=cursor)).refused()
         assert status.reason == "CURSOR_UNKNOWN", cursor
     status = await (await watch(host, game_id=bob.game_id, cursor=one.cursor)).refused()
@@ -292,6 +295,52 @@ async def test_there_is_a_bound_to_how_many_watch(host: Host) -> None:
     await (await watch(host)).until_caught_up()
 
 
+async def test_one_address_cannot_hold_all_watches_and_the_operator_has_no_share(
+    host: Host,
+) -> None:
+    server = {"max_watches": 5, "max_watches_per_address": 2, "operator_token": TOKEN}
+    await host.start(server=server)
+    ada = await (await host.stream()).create()
+    held = [await watch(host, None, game_id=ada.game_id) for _ in range(2)]
+    for watching in held:
+        await watching.until_caught_up()
+    status = await (await watch(host, None, game_id=ada.game_id)).refused()
+    assert (status.code, status.reason) == (
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        "TOO_MANY_CONNECTIONS",
+    )
+    assert status.retry_ms > 0
+    await (await watch(host)).until_caught_up()
+    await (await watch(host, game_id=ada.game_id)).until_caught_up()
+    held[0].call.cancel()
+    await eventually(lambda: host.server._services.watches._admission._open == 3)
+    await (await watch(host, None, game_id=ada.game_id)).until_caught_up()
+
+
+async def test_a_watch_that_begins_anew_all_the_time_has_to_wait(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("planning_poker_server.admission._EVENTS_PER_TOKEN", 1)
+    server = {"operator_token": TOKEN}
+    await host.start(server=server, stream={"commands_per_second": 0.1, "command_burst": 30})
+    stream = await host.stream()
+    ada = await stream.create()
+    await renamed(stream, ada, *"abcdefgh")  # 10 events
+    for _ in range(3):
+        await (await watch(host, game_id=ada.game_id)).until_caught_up()  # without a charge
+    for _ in range(2):  # 27 are left, and each of these costs 11
+        await (await watch(host, None, game_id=ada.game_id)).until_caught_up()
+    beginning = await watch(host, None, game_id=ada.game_id)
+    await beginning.until_caught_up()  # a watch that was let in is told everything
+    status = await (await watch(host, None, game_id=ada.game_id)).refused()
+    assert (status.code, status.reason) == (
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        "TOO_MANY_COMMANDS",
+    )
+    await renamed(stream, ada, "i")
+    await beginning.until(11)  # and goes on
+
+
 async def test_nothing_is_read_any_more_when_nobody_watches(host: Host) -> None:
     await host.start(**OPERATED)
     await (await host.stream()).create()
@@ -320,6 +369,38 @@ async def test_a_record_that_cannot_be_read_is_no_gap_that_nobody_hears_of(host:
         status = await watching.refused()
         assert (status.code, status.reason) == (grpc.StatusCode.DATA_LOSS, "GAME_CORRUPT")
     assert other.game_id
+
+
+@pytest.mark.parametrize("of_one_game", [False, True])
+async def test_a_cursor_from_after_a_restored_backup_is_refused(
+    host: Host, of_one_game: bool
+) -> None:
+    await host.start(**OPERATED)
+    stream = await host.stream()
+    ada = await stream.create("Ada")
+    wanted = {"game_id": ada.game_id} if of_one_game else {}
+    before = (await (await watch(host, **wanted)).until_caught_up()).cursor
+    backup = host.database.with_name("backup.db")
+    copy(host.database, backup)
+    await renamed(stream, ada, "Lost")
+    after = (await (await watch(host, **wanted)).until_caught_up()).cursor
+    await host.server.stop(0)
+    copy(backup, host.database)
+    await host.start(**OPERATED)
+    again = await host.stream()
+    again_ada = await again.attach(ada)
+    assert again_ada
+    await renamed(again, ada, "Ada L.", "Ada Lovelace")
+    status = await (await watch(host, cursor=after, **wanted)).refused()
+    assert (status.code, status.reason) == (grpc.StatusCode.OUT_OF_RANGE, "CURSOR_UNKNOWN")
+    rest = await (await watch(host, cursor=before, **wanted)).until_caught_up()
+    names = [each.event.player_updated.player.display_name for each in rest.events]
+    assert [name for name in names if name] == ["Ada L.", "Ada Lovelace"]
+
+
+def copy(source: Path, target: Path) -> None:
+    with closing(sqlite3.connect(source)) as one, closing(sqlite3.connect(target)) as other:
+        one.backup(other)
 
 
 @pytest.mark.parametrize("filters", [{}, {"event_types": ["player_joined"]}])

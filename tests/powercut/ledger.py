@@ -41,7 +41,9 @@ class Kept:
     is_going: bool = False
     """A purge was asked for, and its outcome is not known."""
     is_gone: bool = False
-    """A purge was reported done."""
+    """A purge was reported done, or found done."""
+    is_swept: bool = False
+    """So was a sweep after it: nothing of the game may be in any file."""
 
     @property
     def head(self) -> int:
@@ -49,7 +51,7 @@ class Kept:
 
     @property
     def mark(self) -> bytes:
-        """Part of all its records, and of nothing else."""
+        """Part of all that is stored of it, and of nothing else."""
         return f"<of {self.game_id}>".encode()
 
     def append(self, proposal: Proposal) -> None:
@@ -66,6 +68,9 @@ class Ledger:
         self.games: dict[str, Kept] = {}
         self.acknowledged = 0
         self.purged = 0
+        self.swept = 0
+        self.half_swept = 0
+        """Sweeps that failed in the middle, with something to do."""
         self.kept_unacknowledged = 0
         """Appends that nobody was told of, and that were there."""
         self.dropped = 0
@@ -99,10 +104,24 @@ class Ledger:
         else:
             raise BrokenPromise(f"{game_id} was there and could not be purged: {outcome}")
 
-    async def check(self, log: EventLog, disk: Disk) -> None:
-        """Raise BrokenPromise unless the log has all that it must, and nothing that it must not.
+    def sweeping(self, outcome: Outcome) -> None:
+        """Note what became of a sweep."""
+        if outcome is True:
+            self.swept += 1
+            self._is_swept()
+        elif isinstance(outcome, LogUnavailable):
+            self.half_swept += any(k.is_gone and not k.is_swept for k in self.games.values())
+        else:
+            raise BrokenPromise(f"the log is not swept: {outcome}")
 
-        What was in doubt is not any more afterwards.
+    def _is_swept(self) -> None:
+        for kept in self.games.values():
+            kept.is_swept = kept.is_swept or kept.is_gone
+
+    async def check(self, log: EventLog, disk: Disk) -> None:
+        """Raise BrokenPromise unless a log that was just opened has all that it must, and no more.
+
+        What was in doubt is not any more afterwards, and what a purge left is swept.
         """
         _hold(self._epoch in ("", log.epoch), "the log is another one")
         self._epoch = log.epoch
@@ -117,16 +136,23 @@ class Ledger:
                 f"{game_id} has other timers",
             )
             _hold(listed.pop(game_id, None) == _row(kept), f"{game_id} is listed otherwise")
-            if kept.is_gone:
-                _hold(not disk.holds(kept.mark), f"{game_id} was purged, and left a trace")
         _hold(not listed, f"games that nobody asked for: {list(listed)}")
         await self._check_feed(log)
+        # Opening sweeps what was purged before.
+        self._is_swept()
+        self.check_traces(disk)
+
+    def check_traces(self, disk: Disk) -> None:
+        """Raise BrokenPromise if a file has something of a game that was swept."""
+        for kept in self.games.values():
+            if kept.is_swept:
+                _hold(not disk.holds(kept.mark), f"{kept.game_id} was purged, and left a trace")
 
     def _resolve(self, kept: Kept, found: Sequence[Record]) -> None:
         """Take what may have happened for what has happened, where it has."""
         if kept.is_going and not found:
             kept.records, kept.timers, kept.summary = [], (), None
-            kept.is_going = False
+            kept.is_going, kept.is_gone = False, True
         elif kept.is_gone:
             kept.records, kept.timers, kept.summary = [], (), None
         elif kept.asked and len(found) == kept.head + len(kept.asked.records):

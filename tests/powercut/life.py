@@ -1,7 +1,7 @@
 """A log that is used at random and loses its power again and again."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from random import Random
 from typing import Any, Final
 
@@ -21,8 +21,8 @@ _MOST_AT_ONCE: Final = 12
 _MOST_RECORDS: Final = 4
 _OPERATIONS: Final = (3, 12, 60, 400)
 """How long it may go on before the power fails; one is drawn each time."""
-_OPENING: Final = 45
-"""Operations that a first opening takes, about."""
+_OPENINGS: Final = (45, 150)
+"""Operations that a first opening takes, about, and one that has much to sweep."""
 
 
 class Life:
@@ -50,7 +50,7 @@ class Life:
 
     async def _until_it_ends(self) -> None:
         if self._random.random() < 0.4:
-            self.disk.fail_at(self._random.randint(1, _OPENING))
+            self.disk.fail_at(self._random.randint(1, self._random.choice(_OPENINGS)))
         log = await self._opened()
         if log is None:
             return
@@ -92,16 +92,25 @@ class Life:
     async def _turn(self, log: EventLog) -> None:
         """Ask for some things at once."""
         chance = self._random.random()
-        if chance < 0.1 and (there := self.ledger.playable()):
+        if chance < 0.12 and (there := self.ledger.playable()):
             going = self._random.sample(there, min(len(there), self._random.randint(1, 3)))
             outcomes = await _outcomes(log.purge(kept.game_id, 7_000) for kept in going)
             for kept, outcome in zip(going, outcomes, strict=True):
                 self.ledger.purging(kept.game_id, outcome)
+        elif chance < 0.25:
+            # As when a purge is answered, with appends beside it.
+            wanted = self._proposals()
+            swept, *outcomes = await _outcomes([log.sweep(), *map(log.append, wanted)])
+            self.ledger.sweeping(swept)
+            self._appended(wanted, outcomes)
+            self.ledger.check_traces(self.disk)
         else:
             wanted = self._proposals()
-            outcomes = await _outcomes(log.append(proposal) for proposal in wanted)
-            for proposal, outcome in zip(wanted, outcomes, strict=True):
-                self.ledger.appended(proposal, outcome)
+            self._appended(wanted, await _outcomes(log.append(proposal) for proposal in wanted))
+
+    def _appended(self, wanted: Sequence[Proposal], outcomes: Sequence[Outcome]) -> None:
+        for proposal, outcome in zip(wanted, outcomes, strict=True):
+            self.ledger.appended(proposal, outcome)
 
     def _proposals(self) -> list[Proposal]:
         count = self._random.choice([1, 1, self._random.randint(1, _MOST_AT_ONCE)])
@@ -115,13 +124,13 @@ class Life:
         return f"g{self._made}"
 
     def _proposal(self, kept: Kept) -> Proposal:
-        first = kept.head + 1
+        first, mark = kept.head + 1, kept.mark.decode()
         records = [
             Record(version, self._bytes(kept, 900), self._bytes(kept, 90))
             for version in range(first, first + self._random.randint(1, _MOST_RECORDS))
         ]
         timers = [
-            Timer(kind, f"r{first}", records[-1].version, self._random.randint(1, 9_999))
+            Timer(kind, f"r{first} {mark}", records[-1].version, self._random.randint(1, 9_999))
             for kind in self._random.sample(
                 ["deadline", "settle", "leave"], self._random.randint(0, 3)
             )
@@ -130,9 +139,13 @@ class Life:
         if kept.summary and self._random.random() < 0.05:
             head -= 1  # what somebody decided who did not know the last event: a conflict
             records = [Record(each.version - 1, each.event, each.sealed) for each in records]
-        made = kept.summary or Summary(f"code-{kept.game_id}", "", 0, 1_000 + self._made, 0)
+        made = kept.summary or Summary(
+            f"code {mark}", "", 0, 1_000 + self._made, 0, labels=(("team", mark),)
+        )
         summary = made._replace(
-            display_name=f"Sprint {first}", phase=1 + first % 4, update_ms=2_000 + first
+            display_name=f"Sprint {first} {mark * self._random.randint(1, 9)}",
+            phase=1 + first % 4,
+            update_ms=2_000 + first,
         )
         return Proposal(kept.game_id, head, records, timers, summary)
 

@@ -10,7 +10,7 @@ from typing import Final
 from planning_poker_server.eventlog.open import open_log
 from planning_poker_server.eventlog.port import EventLog
 from planning_poker_server.settings import DatabaseSettings
-from tests.powercut.disk import Disk
+from tests.powercut.disk import Disk, Write
 from tests.powercut.driver import connections_through
 from tests.powercut.vfs import DiskVfs
 
@@ -24,6 +24,13 @@ class Machine:
 
     disk: Disk
     settings: DatabaseSettings
+
+    def put(self, original: Path) -> None:
+        """Let a copy of this file be the database, safe on the disk."""
+        file = self.disk.create(self.settings.url.removeprefix("sqlite:///"))
+        self.disk.change(file, Write(0, original.read_bytes()))
+        self.disk.sync(file)
+        self.disk.sync_folder()
 
     async def open(self) -> EventLog:
         """Open the log, as the server does. Raises LogUnavailable without power."""

@@ -6,16 +6,21 @@ POWERCUT_SEED=17 repeats one life; `make powercut` has more of them.
 import os
 from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from planning_poker_server.eventlog.open import open_log
 from planning_poker_server.eventlog.port import EventLog, LogError, LogUnavailable, Proposal
+from planning_poker_server.settings import DatabaseSettings
 from tests.contract.eventlog.games import append, proposal, read
 from tests.integration.figures import tell
 from tests.powercut.ledger import BrokenPromise
 from tests.powercut.life import Life
 from tests.powercut.machine import running
+from tests.server.eventlog.test_sqlite_purging import CANARY, LEAVE_COPIES, played_and_purged
 
 CUTS_A_LIFE = 10
 CUTS = int(os.environ.get("POWERCUTS", "300"))
@@ -64,6 +69,8 @@ async def test_nothing_that_was_promised_is_missing_after_any_cut(
                 "unacknowledged and there": ledger.kept_unacknowledged,
                 "unacknowledged and not there": ledger.dropped,
                 "purges": ledger.purged,
+                "sweeps": ledger.swept,
+                "sweeps that failed": ledger.half_swept,
                 "changes lost": life.disk.lost,
                 "writes torn": life.disk.torn,
             }
@@ -136,10 +143,51 @@ async def test_a_purged_game_leaves_no_trace_even_if_power_fails_right_after(
             await append(log, proposal("game", 0, 2))
             assert machine.disk.holds(b"sealed 1 game")
             assert await log.purge("game", 1_000)
+            assert await log.sweep()
             machine.disk.cut()
             await log.close()
             machine.disk.power_on()
             assert not machine.disk.holds(b"sealed 1 game")
+
+
+async def purged_and_not_swept(path: Path) -> dict[str, int]:
+    """Make a database with copies of what was purged from it; the heads of the other games."""
+    settings = DatabaseSettings(f"sqlite:///{path}", 50, max_batch=8, max_waiting=99)
+    log = await open_log(replace(settings, sweep_max_mb=0))
+    left = await played_and_purged(log, path, LEAVE_COPIES[0])
+    await log.close()
+    return left
+
+
+async def test_a_sweep_does_what_it_promised_wherever_the_power_fails_in_it(
+    tmp_path: Path,
+) -> None:
+    original = tmp_path / "purged.db"
+    left = await purged_and_not_swept(original)
+    with running(tmp_path, "whole") as machine:
+        machine.put(original)
+        assert machine.disk.holds(CANARY)
+        machine.disk.fail_at(0)
+        await (await machine.open()).close()
+        steps = machine.disk.operations
+    random, found = Random(1), Counter[str]()  # noqa: S311
+    for cut in range(CUTS // 3):
+        with running(tmp_path, f"sweep {cut}") as machine:
+            machine.put(original)
+            machine.disk.fail_at(random.randint(1, steps))
+            with suppress(LogUnavailable):
+                await (await machine.open()).close()
+            machine.disk.cut()
+            machine.disk.power_on()
+            found["copies" if machine.disk.holds(CANARY) else "no copies"] += 1
+            log = await machine.open()
+            assert not machine.disk.holds(CANARY)
+            assert {row.game_id: row.head for row in await log.games()} == left
+            for game_id, head in left.items():
+                assert len(await read(log, game_id)) == head
+            await log.close()
+    tell({"steps of a sweep": steps, "cuts": CUTS // 3, **found})
+    assert len(found) == 2
 
 
 async def test_whatever_an_opening_left_the_next_one_opens(tmp_path: Path) -> None:

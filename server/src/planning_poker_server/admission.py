@@ -1,5 +1,6 @@
 """Who is let in to a call that reads, and how what it cannot do is told."""
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final, TypeVar
@@ -33,21 +34,32 @@ class Refused(Exception):
 class Admission:
     """Bounds for each caller and for all, of calls of one kind."""
 
-    def __init__(self, most: int, buckets: Buckets, clock: Clock) -> None:
+    def __init__(
+        self, most: int, buckets: Buckets, clock: Clock, *, most_each: int | None = None
+    ) -> None:
+        """`most` of all callers, `most_each` of one address; None: as many as of all."""
         self.draining = False
         """Whether no more are let in, and those that go on are to end."""
         self._most = most
+        self._most_each = most if most_each is None else most_each
         self._buckets = buckets
         self._clock = clock
         self._open = 0
+        self._open_of: Counter[str] = Counter()
+        """By caller, but for those who are trusted; only callers that have some."""
 
     @asynccontextmanager
-    async def admit(self, context: Context) -> AsyncIterator[None]:
-        """Within the bounds; what goes wrong inside is told to the caller as a status."""
-        refusal = self._not_admitted(address_of(context))
+    async def admit(self, context: Context, *, trusted: bool = False) -> AsyncIterator[None]:
+        """Within the bounds; what goes wrong inside is told to the caller as a status.
+
+        `trusted`: whoever it is has no share, and takes none of its address's.
+        """
+        caller = _caller(address_of(context))
+        refusal = self._not_admitted(caller, trusted=trusted)
         if refusal is not None:
             await abort(context, refusal)
         self._open += 1
+        self._open_of.update([] if trusted else [caller])
         try:
             yield
         except Refused as refused:
@@ -62,6 +74,9 @@ class Admission:
             refusal = incident("a read")
         finally:
             self._open -= 1
+            self._open_of.subtract([] if trusted else [caller])
+            if not self._open_of[caller]:
+                del self._open_of[caller]
         if refusal is not None:
             await abort(context, refusal)
 
@@ -75,14 +90,17 @@ class Admission:
         if self.draining:
             raise Refused(draining())
 
-    def _not_admitted(self, peer: str) -> pb.Refusal | None:
+    def _not_admitted(self, caller: str, *, trusted: bool) -> pb.Refusal | None:
         if self.draining:
             return draining()
-        wait_ms = self._buckets.take(_caller(peer), self._clock.now_ms())
+        wait_ms = self._buckets.take(caller, self._clock.now_ms())
         if wait_ms:
             return too_fast(wait_ms)
         if self._open >= self._most:
             message = "The server has as many of these under way as it takes: try again soon."
+            return refuse(pb.REASON_TOO_MANY_CONNECTIONS, message, retry_ms=RETRY_MS)
+        if self._open_of[caller] >= self._most_each and not trusted:
+            message = "Your address has as many of these under way as one may: end one of them."
             return refuse(pb.REASON_TOO_MANY_CONNECTIONS, message, retry_ms=RETRY_MS)
         return None
 

@@ -178,7 +178,9 @@ def assemble(
     # One rate for all that a caller reads, and a bound for each kind.
     buckets = Buckets(60 * stream.commands_per_second, stream.command_burst)
     reading = Admission(server.max_reads, buckets, clock)
-    watching = Admission(server.max_watches, buckets, clock)
+    watching = Admission(
+        server.max_watches, buckets, clock, most_each=server.max_watches_per_address
+    )
     feed = Feed(log, bus, clock)
     return Services(
         play,

@@ -112,6 +112,7 @@ RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "server.max_connections": Whole(1, 1_000_000),
         "server.max_reads": Whole(1, 100_000),
         "server.max_watches": Whole(1, 100_000),
+        "server.max_watches_per_address": Whole(1, 100_000),
         "server.operator_token": Text(
             r"|[!-~]{32,512}", "32 to 512 printable characters without spaces", private=True
         ),
@@ -132,6 +133,7 @@ RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "database.busy_timeout_ms": Whole(0, 10 * MINUTE),
         "database.max_batch": Whole(1, 10_000),
         "database.max_waiting": Whole(1, 1_000_000),
+        "database.sweep_max_mb": Whole(0, 1_000_000),
         "stream.hello_timeout_ms": Whole(1, 10 * MINUTE),
         "stream.max_message_bytes": Whole(4_096, 4 * _MIB),
         "stream.commands_per_second": Number(0.1, 100_000),

@@ -1,6 +1,7 @@
 """The events of one game for whoever may read it: from its room, or out of the log."""
 
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import Final, NamedTuple, Self
 
 import planningpoker.v1 as pb
@@ -10,12 +11,14 @@ from planning_poker_server.calls import NOBODY, Context, address_of
 from planning_poker_server.domain.refusals import refuse
 from planning_poker_server.eventlog.port import EventLog
 from planning_poker_server.room import Room
+from planning_poker_server.room_driver import gone
 from planning_poker_server.rooms import Rooms
 from planning_poker_server.seats import proves
 from planning_poker_server.watched import name_of
 
 _RUN: Final = 500
 _RUN_BYTES: Final = 256 << 10
+_MARK_BYTES: Final = 6
 
 
 class GameEvent(NamedTuple):
@@ -29,10 +32,20 @@ class GameEvent(NamedTuple):
 
 
 class GameReader:
-    """How far one who watches the game is. Its cursors name log, game and version."""
+    """How far one who watches the game is.
+
+    Its cursors name log, game and version, and have a mark of the event there:
+    where a copy of the log was restored, another event may have that version.
+    """
 
     def __init__(
-        self, rooms: Rooms, log: EventLog, room: Room, proof: pb.ReadAccess | None, version: int
+        self,
+        rooms: Rooms,
+        log: EventLog,
+        room: Room,
+        proof: pb.ReadAccess | None,
+        version: int,
+        mark: str,
     ) -> None:
         self.game_id = room.game_id
         self._rooms = rooms
@@ -41,6 +54,7 @@ class GameReader:
         """None: needs none, for a game with a passcode either."""
         self._passcode = room.state.passcode
         self._version = version
+        self._mark = mark
 
     @classmethod
     async def open(
@@ -63,12 +77,16 @@ class GameReader:
         version = room.head if request.from_now else 0
         if request.cursor:
             version = _version_of(request.cursor, log.epoch, room)
-        return cls(rooms, log, room, None if trusted else request.access, version)
+        mark = _mark_of(await _event_at(room, log, version))
+        reader = cls(rooms, log, room, None if trusted else request.access, version, mark)
+        if request.cursor and request.cursor != reader.cursor:
+            raise ValueError("the log was restored from a copy, and went on otherwise")
+        return reader
 
     @property
     def cursor(self) -> str:
         """Behind everything that was read."""
-        return self._cursor_at(self._version)
+        return self._cursor_at(self._version, self._mark)
 
     async def read(self) -> Sequence[GameEvent]:
         """The next events, none where there are none now.
@@ -82,8 +100,11 @@ class GameReader:
         encoded = await self._encoded(room)
         labels = tuple(room.state.view.labels.items())
         first = self._version + 1
-        self._version += len(encoded)
-        return [self._told(version, event, labels) for version, event in enumerate(encoded, first)]
+        told = [self._told(version, event, labels) for version, event in enumerate(encoded, first)]
+        if encoded:
+            self._version += len(encoded)
+            self._mark = _mark_of(encoded[-1])
+        return told
 
     def _check(self, room: Room) -> None:
         """The passcode may be another one by now, and a seat may be gone."""
@@ -108,17 +129,34 @@ class GameReader:
         return ()
 
     def _told(self, version: int, event: bytes, labels: tuple[tuple[str, str], ...]) -> GameEvent:
-        cursor = self._cursor_at(version)
+        cursor = self._cursor_at(version, _mark_of(event))
         name = name_of(event, version)
         encoded = wire.watched_event(self.game_id, cursor, event)
         return GameEvent(cursor, name, False, labels, encoded)
 
-    def _cursor_at(self, version: int) -> str:
-        return f"{self._log.epoch}-{self.game_id}-{version}"
+    def _cursor_at(self, version: int, mark: str) -> str:
+        return f"{self._log.epoch}-{self.game_id}-{version}-{mark}"
+
+
+async def _event_at(room: Room, log: EventLog, version: int) -> bytes:
+    """The event of a version that the room has; nothing before the first one."""
+    if version == 0:
+        return b""
+    if room.reaches(version - 1):
+        return room.events_after(version - 1, 1, _RUN_BYTES)[0].encoded
+    async for page in log.events(room.game_id, version - 1):
+        return page[0]
+    raise Refused(gone())  # it was purged just now
+
+
+def _mark_of(event: bytes) -> str:
+    # Needs no key: only who may read the event is told.
+    return blake2b(event, digest_size=_MARK_BYTES).hexdigest()
 
 
 def _version_of(cursor: str, epoch: str, room: Room) -> int:
-    place, _, digits = cursor.rpartition("-")
+    where, _, _ = cursor.rpartition("-")
+    place, _, digits = where.rpartition("-")
     if place != f"{epoch}-{room.game_id}" or not digits.isascii() or not digits.isdecimal():
         raise ValueError("the cursor is not of this game in this log")
     if len(digits) > 10 or int(digits) > room.head:

@@ -15,7 +15,7 @@ from planning_poker_server.settings import RetentionSettings
 
 _ROWS: Final = 500
 _AT_ONCE: Final = 50
-"""Games that share a transaction, and the emptying of the write-ahead log …"""
+"""Games that share a transaction …"""
 _EVENTS_AT_ONCE: Final = 5_000
 """… and their events; whoever plays waits meanwhile."""
 _UNENDED: Final = tuple(
@@ -35,8 +35,6 @@ class Retention:
         self._rooms = rooms
         self._settings = settings
         self._clock = clock
-        self._unfinished: dict[str, str] = {}
-        """Games that are gone, perhaps with traces left, and why they went."""
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -63,13 +61,15 @@ class Retention:
     async def purge(self) -> int:
         """Purge all that may go now; how many these were. Raises LogError."""
         ended, abandoned = self._settings.ended_days, self._settings.abandoned_days
-        purged = await self._finish()
+        purged = 0
         if ended:
             why = f"it ended more than {ended} days ago"
             purged += await self._purge((pb.GAME_PHASE_ENDED,), ended, why)
         if abandoned:
             why = f"nothing has happened in it for more than {abandoned} days"
             purged += await self._purge(_UNENDED, abandoned, why)
+        # Also where none went: an earlier one may have had no chance.
+        await self._rooms.sweep()
         return purged
 
     async def _purge(self, phases: tuple[int, ...], days: int, why: str) -> int:
@@ -77,22 +77,11 @@ class Retention:
         purged, behind = 0, None
         while rows := await self._log.find(wanted, behind, _ROWS):
             for group in _groups(row for row in rows if not self._is_in_use(row)):
-                self._unfinished |= {row.game_id: why for row in group}
                 gone = await asyncio.gather(
-                    *(self._rooms.purge(row.game_id, why, row.head) for row in group)
+                    *(self._rooms.remove(row.game_id, why, row.head) for row in group)
                 )
-                self._unfinished.clear()
                 purged += sum(gone)
             behind = rows[-1].place
-        return purged
-
-    async def _finish(self) -> int:
-        """Purge again what is not in the log's lists any more; the others are found anew."""
-        purged = 0
-        for game_id, why in tuple(self._unfinished.items()):
-            if await self._log.game(game_id) is None:
-                purged += await self._rooms.purge(game_id, why)
-            del self._unfinished[game_id]
         return purged
 
     def _is_in_use(self, row: GameRow) -> bool:

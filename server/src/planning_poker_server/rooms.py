@@ -138,20 +138,49 @@ class Rooms:
         return driver is not None and driver.is_followed
 
     async def purge(self, game_id: str, why: str, expected_head: int | None = None) -> bool:
-        """Remove a game for good, and detach everyone from it; False if it is not there.
+        """Remove a game for good with its traces, and detach everyone from it.
 
-        `expected_head`: only if that is its version still. Comes to its end though
-        the caller is cancelled. Raises LogUnavailable.
+        False if it is not there. `expected_head`: only if that is its version
+        still. Like `remove` and `sweep`, it comes to its end though the caller
+        is cancelled, and raises LogUnavailable.
         """
+        return await self._to_its_end(self._purge(game_id, why, expected_head))
+
+    async def remove(self, game_id: str, why: str, expected_head: int | None = None) -> bool:
+        """Purge a game of many: `sweep` is to follow the last of them."""
+        return await self._to_its_end(self._remove(game_id, why, expected_head))
+
+    async def sweep(self) -> bool:
+        """Remove the traces of all games that are gone; False, and a warning, if some may stay."""
+        return await self._to_its_end(self._sweep())
+
+    async def _to_its_end(self, work: Coroutine[Any, Any, bool]) -> bool:
         # As a room's task, since a stop waits for those.
-        purging = asyncio.get_running_loop().create_task(
-            self._purge(game_id, why, expected_head), name=f"room {game_id} purged"
-        )
-        self._tasks[purging] = None
-        purging.add_done_callback(lambda _: self._tasks.pop(purging, None))
-        return await asyncio.shield(purging)
+        task = asyncio.get_running_loop().create_task(work, name="room purge")
+        self._tasks[task] = None
+        task.add_done_callback(lambda _: self._tasks.pop(task, None))
+        return await asyncio.shield(task)
 
     async def _purge(self, game_id: str, why: str, expected_head: int | None) -> bool:
+        if not await self._remove(game_id, why, expected_head):
+            return False
+        await self._sweep()
+        return True
+
+    async def _sweep(self) -> bool:
+        try:
+            swept = await self._log.sweep()
+        except LogUnavailable as error:
+            logger.warning("traces of purged games may be left: {}", error)
+            raise
+        if not swept:
+            logger.warning(
+                "traces of purged games may be left in the free space of the database, which is "
+                "larger than database.sweep_max_mb: see `planning-poker games sweep`"
+            )
+        return swept
+
+    async def _remove(self, game_id: str, why: str, expected_head: int | None) -> bool:
         bound = logger.bind(game_id=game_id)
         try:
             if not await self._log.purge(game_id, self._now_ms(), expected_head):
@@ -159,7 +188,6 @@ class Rooms:
         except LogUnavailable as error:
             if not error.definite and await self._log.game(game_id) is None:
                 await self._bury(game_id)
-                bound.warning("the game is gone, but its traces may not be: {}", error)
             raise
         await self._bury(game_id)
         bound.info("the game was purged: {}", why)

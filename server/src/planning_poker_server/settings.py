@@ -16,6 +16,8 @@ class ServerSettings:
     """Reads of games at once, of all callers together."""
     max_watches: int
     """Calls of WatchEvents at once, of all callers together."""
+    max_watches_per_address: int
+    """Of them, those of one principal and address without the operator's token."""
     operator_token: str
     """Who brings it may list, read, watch and purge all games; empty: nobody may."""
     open_feed: bool
@@ -42,6 +44,8 @@ class DatabaseSettings:
     """Proposals that share one transaction."""
     max_waiting: int
     """Proposals that may wait for the writer."""
+    sweep_max_mb: int = 256
+    """A database up to this size, in millions of bytes, is rewritten after a purge; 0: none is."""
 
 
 @dataclass(frozen=True, slots=True)

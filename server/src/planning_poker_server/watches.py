@@ -73,24 +73,27 @@ class WatchService:
 
     async def watch_events(self, message: bytes, context: Context) -> None:
         """The handler of WatchEvents; writes the bytes of responses."""
-        async with self._admission.admit(context):
+        trusted = self._operators.is_operator(context)
+        async with self._admission.admit(context, trusted=trusted):
             request = parsed(pb.WatchEventsRequest, message)
             _check(request)
             bell = _Bell(self._clock)
             self._bells[bell] = None
             try:
-                await self._watch(request, context, bell)
+                await self._watch(request, context, bell, trusted=trusted)
             except ValueError as error:
                 raise Refused(_unknown_cursor(error)) from error
             finally:
                 self._bells.pop(bell, None)
 
-    async def _watch(self, request: pb.WatchEventsRequest, context: Context, bell: "_Bell") -> None:
+    async def _watch(
+        self, request: pb.WatchEventsRequest, context: Context, bell: "_Bell", *, trusted: bool
+    ) -> None:
         if request.game_id:
-            trusted = self._operators.is_operator(context)
             game = await GameReader.open(request, self._rooms, self._log, context, trusted=trusted)
             with self._bus.listening(bell.ring, game.game_id):
-                await self._tell(game, Wanted.of(request, everything=True), context, bell)
+                wanted = Wanted.of(request, everything=True)
+                await self._tell(game, wanted, context, bell, trusted=trusted)
             return
         everything = self._operators.sees_everything(context)
         cursor = request.cursor
@@ -98,9 +101,12 @@ class WatchService:
             cursor = await self._log.end()
         with self._feed.watching(bell.ring):
             reader = FeedReader(self._feed, cursor)
-            await self._tell(reader, Wanted.of(request, everything=everything), context, bell)
+            wanted = Wanted.of(request, everything=everything)
+            await self._tell(reader, wanted, context, bell, trusted=trusted)
 
-    async def _tell(self, reader: Reader, wanted: Wanted, context: Context, bell: "_Bell") -> None:
+    async def _tell(
+        self, reader: Reader, wanted: Wanted, context: Context, bell: "_Bell", *, trusted: bool
+    ) -> None:
         """Everything that there is, and then what comes, for as long as the caller listens."""
         line = _Line(context, self._stream, self._clock)
         await line.heartbeat(reader.cursor)
@@ -109,6 +115,9 @@ class WatchService:
             self._admission.go_on()
             bell.still()
             run = await reader.read()
+            if is_behind and not trusted:
+                # Like a history: whoever begins anew all the time waits between two beginnings.
+                self._admission.charge(context, len(run))
             chosen = [told for told in run if wanted.has(told)]
             if chosen:
                 await line.events(chosen, reader.cursor)

@@ -42,11 +42,12 @@ async def test_cursors_go_on_where_a_purged_game_was(log: EventLog) -> None:
     cursors = [fed.cursor for fed in await scan(log)]
     end = await log.end()
     assert await log.purge("gone", 5_000)
-    assert await log.end() == end
     left = [[fed.game_id for fed in await scan(log, cursor)] for cursor in ["", *cursors]]
     assert left == [["kept"], ["kept"], ["kept"], [], [], []]
+    ends = [end, await log.end(), cursors[-1]]
     await append(log, proposal("kept", 1))
-    assert [fed.version for fed in await scan(log, end)] == [2]
+    for cursor in ends:
+        assert [fed.version for fed in await scan(log, cursor)] == [2]
 
 
 async def test_a_game_that_went_on_meanwhile_stays(log: EventLog) -> None:
@@ -55,6 +56,28 @@ async def test_a_game_that_went_on_meanwhile_stays(log: EventLog) -> None:
     assert not await log.purge("game", 5_000, expected_head=3)
     assert len(await read(log, "game")) == 4
     assert await log.purge("game", 5_000, expected_head=4)
+
+
+async def test_what_was_purged_is_swept_as_often_as_one_likes(log: EventLog) -> None:
+    assert await log.sweep(), "there is nothing to sweep"
+    await append(log, proposal("gone", 0, 3))
+    await append(log, proposal("kept", 0, 2))
+    assert await log.purge("gone", 5_000)
+    assert await log.sweep()
+    assert await log.sweep()
+    assert await read(log, "kept") == records(1, 2, "kept")
+    await refuse(log, proposal("gone"), PURGED)
+
+
+async def test_cursors_stay_where_they_were_after_a_sweep(log: EventLog) -> None:
+    await append(log, proposal("gone", 0, 2))
+    await append(log, proposal("kept", 0, 2))
+    cursors = [fed.cursor for fed in await scan(log)]
+    assert await log.purge("gone", 5_000)
+    assert await log.sweep()
+    assert [fed.cursor for fed in await scan(log)] == cursors[2:]
+    await append(log, proposal("new"))
+    assert [fed.game_id for fed in await scan(log, cursors[-1])] == ["new"]
 
 
 async def test_a_game_that_never_was_cannot_go(log: EventLog) -> None:

@@ -22,6 +22,7 @@ _SERVER = ServerSettings(
     max_calls=100,
     max_reads=100,
     max_watches=100,
+    max_watches_per_address=100,
     operator_token="",
     open_feed=False,
     request_timeout_ms=30_000,

@@ -17,7 +17,12 @@ class OpenSqlite(Protocol):
     """Opens the log in a file; closed at the end of the test."""
 
     async def __call__(
-        self, *, busy_timeout_ms: int = ..., max_batch: int = ..., max_waiting: int = ...
+        self,
+        *,
+        busy_timeout_ms: int = ...,
+        max_batch: int = ...,
+        max_waiting: int = ...,
+        sweep_max_mb: int = ...,
     ) -> EventLog: ...
 
 
@@ -32,10 +37,14 @@ async def open_sqlite(path: Path) -> AsyncIterator[OpenSqlite]:
     async with AsyncExitStack() as opened:
 
         async def open_sqlite(
-            *, busy_timeout_ms: int = 5_000, max_batch: int = 256, max_waiting: int = 10_000
+            *,
+            busy_timeout_ms: int = 5_000,
+            max_batch: int = 256,
+            max_waiting: int = 10_000,
+            sweep_max_mb: int = 256,
         ) -> EventLog:
             url = f"sqlite:///{path}"
-            settings = DatabaseSettings(url, busy_timeout_ms, max_batch, max_waiting)
+            settings = DatabaseSettings(url, busy_timeout_ms, max_batch, max_waiting, sweep_max_mb)
             log = await open_log(settings)
             opened.push_async_callback(log.close)
             return log

@@ -26,7 +26,7 @@ import sqlalchemy as sa
 from alembic.operations import Operations
 
 revision = "next"
-down_revision = "0002"
+down_revision = "0004"
 
 
 def upgrade(op: Operations) -> None:
@@ -39,6 +39,15 @@ def copied(folder: Path) -> Path:
     """The migrations, to be changed."""
     scripts = Path(migrations.__file__).with_name("migrations")
     return shutil.copytree(scripts, folder, ignore=shutil.ignore_patterns("__*"))
+
+
+def up_to(last: str, folder: Path) -> Path:
+    """The migrations that an earlier version of the server had."""
+    scripts = copied(folder)
+    for script in (scripts / "versions").glob("v*.py"):
+        if script.name[: len(last)] > last:
+            script.unlink()
+    return scripts
 
 
 @pytest.fixture
@@ -60,6 +69,10 @@ def schema(path: Path) -> list[tuple[str, str]]:
     with closing(sqlite3.connect(path)) as connection:
         found = connection.execute("SELECT name, sql FROM sqlite_master ORDER BY name")
         return found.fetchall()
+
+
+def holds(path: Path, mark: bytes) -> bool:
+    return mark in path.read_bytes()
 
 
 def version(path: Path) -> list[tuple[str]]:
@@ -122,10 +135,8 @@ async def test_an_older_database_is_brought_up_to_date_with_all_that_is_in_it(
 async def test_what_is_kept_beside_the_games_follows_from_their_events(
     engine: Engine, path: Path, tmp_path: Path, open_sqlite: OpenSqlite
 ) -> None:
-    first = copied(tmp_path / "first")
-    (first / "versions/v0002_labels_and_passcodes.py").unlink()
     with engine.begin() as connection:
-        migrate(connection, first)
+        migrate(connection, up_to("v0001", tmp_path / "first"))
     created = pb.GameCreated(game=pb.Game(labels={"team": "ü", "a": "1"}, passcode_required=True))
     games = {
         "guarded": [pb.GameEvent(version=1, game_created=created)],
@@ -153,6 +164,22 @@ async def test_what_is_kept_beside_the_games_follows_from_their_events(
         "plain": (False, ()),
         "damaged": (False, ()),
     }
+
+
+async def test_what_an_older_version_purged_is_swept(
+    engine: Engine, path: Path, tmp_path: Path, open_sqlite: OpenSqlite
+) -> None:
+    with engine.begin() as connection:
+        migrate(connection, up_to("v0002", tmp_path / "second"))
+    with closing(sqlite3.connect(path)) as other, other:
+        other.execute("PRAGMA secure_delete = OFF")
+        other.execute("CREATE TABLE left AS SELECT 'canary' FROM games UNION SELECT 'canary'")
+        other.execute("INSERT INTO log VALUES ('epoch', 0)")
+        other.execute("INSERT INTO games VALUES ('gone', -1, NULL, '', 0, 0, 1, 0, '{}')")
+        other.execute("DROP TABLE left")
+    assert holds(path, b"canary")
+    await open_sqlite()
+    assert not holds(path, b"canary")
 
 
 async def test_a_newer_database_is_refused_and_left_alone(

@@ -52,6 +52,10 @@ class SteppedStore:
         self.purged.append(purges)
         return [True for _ in purges]
 
+    def sweep(self) -> bool:
+        self.calls.append("sweep")
+        return True
+
     def close(self) -> None:
         self.calls.append("close")
         if self.cannot_close is not None:
@@ -283,6 +287,21 @@ async def abandon(store: SteppedStore) -> None:
     closing = asyncio.create_task(writer.close())
     await store.in_commit()
     closing.cancel()
+
+
+async def test_sweeps_that_are_asked_for_together_are_one(
+    writer: Writer, store: SteppedStore
+) -> None:
+    (first,) = games(1)
+    store.allow()
+    asked: list[asyncio.Future[Any]] = [
+        writer.purge(Purge("game 8", 1)),
+        writer.sweep(),
+        writer.sweep(),
+        writer.submit(first),
+    ]
+    assert await asyncio.gather(*asked) == [True, True, True, Commit(first)]
+    assert store.calls == ["open", "purge", "sweep", "commit"]
 
 
 async def test_purges_keep_their_place_among_what_is_appended(

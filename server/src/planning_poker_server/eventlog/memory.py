@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from planning_poker_server.domain.types import Timer
-from planning_poker_server.eventlog.cursor import decode_cursor, encode_cursor
+from planning_poker_server.eventlog.cursor import Cursors
 from planning_poker_server.eventlog.port import (
     PURGED,
     Commit,
@@ -38,6 +38,7 @@ class MemoryLog:
 
     def __init__(self, epoch: str = "") -> None:
         self._epoch = epoch or secrets.token_hex(8)
+        self._cursors = Cursors(self._epoch, secrets.token_bytes(16))
         self._games: dict[str, _Game] = {}
         self._join_codes: dict[str, str] = {}
         self._feed: list[tuple[str, Record] | None] = []
@@ -109,7 +110,9 @@ class MemoryLog:
     async def scan(self, cursor: str = "") -> AsyncIterator[Sequence[FeedRecord]]:
         await self._turn()
         end = len(self._feed)
-        position = decode_cursor(self._epoch, cursor, end)
+        position = self._cursors.position(cursor, end)
+        if position and (fed := self._feed[position - 1]):
+            self._cursors.check(cursor, position, fed[1].event)
         while position < end:
             page = self._feed[position : min(position + _PAGE, end)]
             found = [
@@ -122,13 +125,16 @@ class MemoryLog:
 
     def _fed(self, number: int, game_id: str, record: Record) -> FeedRecord:
         summary = self._games[game_id].summary
-        cursor = encode_cursor(self._epoch, number)
+        cursor = self._cursors.behind(number, record.event)
         known = summary.guarded, summary.labels
         return FeedRecord(cursor, game_id, record.version, record.event, *known)
 
     async def end(self) -> str:
         await self._turn()
-        return encode_cursor(self._epoch, len(self._feed))
+        last = self._feed[-1] if self._feed else None
+        if last is None:
+            return self._cursors.behind_none(len(self._feed))
+        return self._fed(len(self._feed), *last).cursor
 
     async def games(self, after: str = "", limit: int = 100) -> Sequence[GameRow]:
         await self._turn()
@@ -159,6 +165,10 @@ class MemoryLog:
         self._join_codes.pop(game.summary.join_code, None)
         self._feed = [fed if fed and fed[0] != game_id else None for fed in self._feed]
         self._purged[game_id] = now_ms
+        return True
+
+    async def sweep(self) -> bool:
+        await self._turn()
         return True
 
     async def due(self, until_ms: int, limit: int = 100) -> Sequence[tuple[str, Timer]]:

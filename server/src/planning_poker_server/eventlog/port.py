@@ -211,12 +211,21 @@ class EventLog(Protocol):
         ...
 
     async def purge(self, game_id: str, now_ms: int, expected_head: int | None = None) -> bool:
-        """Remove a game and every trace of what was in it, for good.
+        """Remove a game and all that was in it, for good; `sweep` removes the traces.
 
         True: it is gone, now or since an earlier call, and its id is never
         given again. False: there never was one, or its head is not
-        `expected_head`. Raises LogUnavailable where it is not certain that no
-        trace is left: to be called again.
+        `expected_head`.
+        """
+        ...
+
+    async def sweep(self) -> bool:
+        """Leave no trace of purged games in any file; calls at once share the work.
+
+        True: none is left of any game whose purge had returned. False: the log
+        is larger than may be rewritten while others wait, and traces may stay.
+        Raises LogUnavailable where that is not certain: to be called again.
+        Begun again by opening the log where a crash left it unfinished.
         """
         ...
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Dialect
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from planning_poker_server.domain.types import Timer
-from planning_poker_server.eventlog.cursor import decode_cursor, encode_cursor
+from planning_poker_server.eventlog.cursor import Cursors
 from planning_poker_server.eventlog.port import (
     FOREVER_MS,
     PURGED,
@@ -77,10 +77,10 @@ def _is_whole(record: Record) -> bool:
 class Queries:
     """Each method is one transaction, run by a reader."""
 
-    def __init__(self, dialect: Dialect, epoch: str) -> None:
+    def __init__(self, dialect: Dialect, cursors: Cursors) -> None:
         self._sql = ReadStatements(dialect)
         self._driver = dialect.loaded_dbapi
-        self._epoch = epoch
+        self._cursors = cursors
 
     def page(self, connection: Connection, game_id: str, after: int) -> tuple[list[Record], bool]:
         """The records that follow `after`, and whether there may be more.
@@ -147,31 +147,38 @@ class Queries:
     def start(self, connection: Connection, cursor: str) -> tuple[int, int]:
         """Positions between which a scan from this cursor goes. Raises ValueError."""
         end = last_position(connection)
-        return decode_cursor(self._epoch, cursor, end), end
+        position = self._cursors.position(cursor, end)
+        found = self._at(connection, position)
+        if found is not None:
+            self._cursors.check(cursor, position, found)
+        return position, end
 
     def end(self, connection: Connection) -> str:
         """The cursor behind all that is there."""
-        return encode_cursor(self._epoch, last_position(connection))
+        last = last_position(connection)
+        found = self._at(connection, last)
+        if found is None:
+            return self._cursors.behind_none(last)
+        return self._cursors.behind(last, found)
+
+    def _at(self, connection: Connection, position: int) -> bytes | None:
+        """The event at a position, if it is there and whole."""
+        event = connection.exec_driver_sql(self._sql.event_at, (position,)).scalar()
+        return event if type(event) is bytes else None
 
     def feed(self, connection: Connection, after: int, end: int) -> FeedPage:
         """The records between two positions, as many as one page holds."""
         rows = connection.exec_driver_sql(self._sql.feed, (after, end)).fetchall()
-        records = [
-            FeedRecord(
-                encode_cursor(self._epoch, position),
-                game_id,
-                version,
-                event,
-                bool(guarded),
-                labels_of(labels),
-            )
-            for position, game_id, version, event, guarded, labels in rows
-        ]
-        for found in records:
-            if type(found.event) is not bytes:
-                message = f"Record {found.version} of {found.game_id} is of the wrong type"
-                raise GameCorrupt(message)
+        records = [self._fed(*row) for row in rows]
         return FeedPage(records, rows[-1][0] if rows else end)
+
+    def _fed(
+        self, position: int, game_id: str, version: int, event: bytes, guarded: int, labels: str
+    ) -> FeedRecord:
+        if type(event) is not bytes:  # SQLite stores any type in any column
+            raise GameCorrupt(f"Record {version} of {game_id} is of the wrong type")
+        cursor = self._cursors.behind(position, event)
+        return FeedRecord(cursor, game_id, version, event, bool(guarded), labels_of(labels))
 
     def games(self, connection: Connection, after: str, limit: int) -> Sequence[GameRow]:
         """Games with ids above `after`, ordered by id."""

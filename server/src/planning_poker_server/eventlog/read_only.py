@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from planning_poker_server.domain.types import Timer
+from planning_poker_server.eventlog.cursor import Cursors
 from planning_poker_server.eventlog.migrate import check_schema
 from planning_poker_server.eventlog.port import LogError, LogUnavailable, Record
 from planning_poker_server.eventlog.queries import Queries, listed
@@ -31,7 +32,7 @@ class ReadOnlyLog:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._queries = Queries(engine.dialect, "")
+        self._queries = Queries(engine.dialect, Cursors("", b""))
         self._sql = InspectionStatements(engine.dialect)
 
     @classmethod

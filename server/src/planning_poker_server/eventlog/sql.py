@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Self
 
 from planning_poker_server.domain.types import Timer
+from planning_poker_server.eventlog.cursor import Cursors
 from planning_poker_server.eventlog.port import (
     Commit,
     Conflict,
@@ -51,12 +52,14 @@ class SqlLog:
             file = await asyncio.to_thread(SqliteFile.at, settings.url)
         except OSError as error:
             raise LogUnavailable("The database file cannot be opened", definite=True) from error
-        store = SqlStore(file, settings.busy_timeout_ms)
+        store = SqlStore(file, settings.busy_timeout_ms, settings.sweep_max_mb)
         writer = Writer(store, max_batch=settings.max_batch, max_waiting=settings.max_waiting)
         await writer.open()
         engine = file.readers(settings.busy_timeout_ms, COUNT)
         readers = Readers(engine, max_waiting=settings.max_waiting)
-        return cls(store, writer, readers, Queries(engine.dialect, store.epoch))
+        return cls(
+            store, writer, readers, Queries(engine.dialect, Cursors(store.epoch, store.cursor_key))
+        )
 
     @property
     def epoch(self) -> str:
@@ -128,6 +131,9 @@ class SqlLog:
 
     async def purge(self, game_id: str, now_ms: int, expected_head: int | None = None) -> bool:
         return await self._writer.purge(Purge(game_id, now_ms, expected_head))
+
+    async def sweep(self) -> bool:
+        return await self._writer.sweep()
 
     async def due(self, until_ms: int, limit: int = 100) -> Sequence[tuple[str, Timer]]:
         return await self._readers.run(self._queries.due, until_ms, limit)

@@ -175,6 +175,25 @@ def empty_wal(connection: Connection) -> None:
         raise LogUnavailable(message, definite=False)
 
 
+def size_bytes(connection: Connection) -> int:
+    """What the database holds: its free pages are not counted."""
+    pages = _pragma(connection, "page_count") - _pragma(connection, "freelist_count")
+    return int(pages * _pragma(connection, "page_size"))
+
+
+def rewrite(connection: Connection) -> None:
+    """Write all pages anew, with what is stored and nothing else; no transaction may be open.
+
+    When SQLite balances pages it lays out anew the cells that stay, and leaves
+    what lay in the space between the cell pointers and the cells. Neither
+    `secure_delete` nor deleting the row overwrites those copies.
+    """
+    try:
+        _driver(connection).execute("VACUUM")
+    except sqlite3.Error as error:
+        raise LogUnavailable("The database cannot be rewritten now", definite=False) from error
+
+
 def _pragma(connection: Connection, name: str) -> Any:
     return _driver(connection).execute(f"PRAGMA {name}").fetchone()[0]
 

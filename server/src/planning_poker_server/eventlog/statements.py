@@ -41,7 +41,7 @@ _BURIED: Final = (
     "guarded",
     "labels",
 )
-_LOG: Final = ("epoch", "settled")
+_LOG: Final = ("epoch", "settled", "cursor_key")
 _GAME: Final = ("game_id", "head", *_SUMMARY)
 _PAYLOAD: Final = Record._fields
 _FEED: Final = ("position", "game_id", "version", "event")
@@ -104,8 +104,11 @@ class WriteStatements:
             *_BURIED,
             "game",
         )
-        self.settle = _compiled(
-            dialect, update(log).values(settled=log.c.settled + literal_column("1"))
+        settled = log.c.settled + literal_column("1")
+        self.settle = _compiled(dialect, update(log).values(settled=settled))
+        self.soil = _compiled(dialect, update(log).values(unswept=literal_column("1")))
+        self.swept = _compiled(
+            dialect, update(log).values(settled=settled, unswept=literal_column("0"))
         )
 
 
@@ -160,6 +163,11 @@ class ReadStatements:
             "after",
             "end",
         )
+        self.event_at = _compiled(
+            dialect,
+            select(events.c.event).where(events.c.position == bindparam("position")),
+            "position",
+        )
         self.games = _compiled(
             dialect,
             select(*(games.c[name] for name in _GAME))
@@ -209,7 +217,10 @@ class ReadStatements:
             "until",
             "most",
         )
-        self.epoch = _compiled(dialect, select(func.min(log.c.epoch)))
+        self.identity = _compiled(
+            dialect, select(func.min(log.c.epoch), func.min(log.c.cursor_key))
+        )
+        self.unswept = _compiled(dialect, select(func.max(log.c.unswept)))
 
 
 class InspectionStatements:

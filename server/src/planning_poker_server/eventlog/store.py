@@ -27,9 +27,11 @@ from planning_poker_server.eventlog.port import (
 )
 from planning_poker_server.eventlog.queries import as_version, labels_as_text
 from planning_poker_server.eventlog.scheduled import Scheduled
-from planning_poker_server.eventlog.sqlite import SqliteFile, empty_wal, verify
+from planning_poker_server.eventlog.sqlite import SqliteFile, empty_wal, rewrite, size_bytes, verify
 from planning_poker_server.eventlog.statements import ReadStatements, WriteStatements
 from planning_poker_server.eventlog.writer import Outcome, Purge
+
+_MB: Final = 1_000_000
 
 # What says that a proposal cannot be stored, not that the database cannot store.
 _REFUSED: Final = (
@@ -46,10 +48,12 @@ _REFUSED: Final = (
 class SqlStore:
     """Commits batches of proposals. Used by one thread only."""
 
-    def __init__(self, file: SqliteFile, busy_timeout_ms: int) -> None:
+    def __init__(self, file: SqliteFile, busy_timeout_ms: int, sweep_max_mb: int) -> None:
         self.epoch = ""
-        """What tells this log from any other; known once it is open."""
+        """What tells this log from any other; known once it is open, like the next."""
+        self.cursor_key = b""
         self._file = file
+        self._sweep_max_bytes = sweep_max_mb * _MB
         self._engine = file.writer(busy_timeout_ms)
         self._write = WriteStatements(self._engine.dialect)
         self._read = ReadStatements(self._engine.dialect)
@@ -67,20 +71,20 @@ class SqlStore:
             raise _unopened(error) from error
         try:
             migrate(connection)
-            epoch = connection.exec_driver_sql(self._read.epoch).scalar()
+            epoch, key = connection.exec_driver_sql(self._read.identity).one()
             if epoch is None:
-                epoch = secrets.token_hex(8)
-                connection.exec_driver_sql(self._write.found, (epoch, 0))
+                epoch, key = secrets.token_hex(8), secrets.token_hex(16)
+                connection.exec_driver_sql(self._write.found, (epoch, 0, key))
             # Of a server that was killed there may be commits that never reached the
             # disk. They are read from now on, so that no power cut may take them back.
             connection.exec_driver_sql(self._write.settle)
             connection.commit()
-            # A purge may have been killed before its last step.
-            with contextlib.suppress(LogUnavailable):
-                empty_wal(connection)
         except SQLAlchemyError as error:
             raise _unopened(error) from error
-        self.epoch = str(epoch)
+        self.epoch, self.cursor_key = str(epoch), str(key).encode()
+        # A sweep may have been killed, or a purge before its sweep.
+        with contextlib.suppress(LogUnavailable):
+            self.sweep()
 
     def close(self) -> None:
         """Release the connection; what is not committed is rolled back."""
@@ -121,10 +125,7 @@ class SqlStore:
         return outcomes
 
     def purge(self, purges: Sequence[Purge]) -> Sequence[bool]:
-        """Whether each is gone, all in one transaction, with no trace left in any file.
-
-        Raises LogUnavailable where that is not certain.
-        """
+        """Whether each is gone, all in one transaction; raises LogUnavailable where in doubt."""
         try:
             connection = self._ready()
             gone = [self._purge(connection, purge) for purge in purges]
@@ -135,20 +136,38 @@ class SqlStore:
             self._drop()
             raise LogUnavailable("The log may not have been written", definite=False) from error
         self.doubtful = frozenset()
-        if any(gone):
-            self._empty_wal(connection)
         return gone
 
-    def _empty_wal(self, connection: Connection) -> None:
-        """Leave nothing in the write-ahead log, nor let a power cut bring it back."""
-        empty_wal(connection)
+    def sweep(self) -> bool:
+        """Whether no trace of purged games is left in any file.
+
+        False where the database is larger than may be rewritten: they may stay
+        in the free space of its pages, and nowhere else. Raises LogUnavailable
+        where that is not certain.
+        """
         try:
-            # SQLite does not wait for the disk when it truncates; a commit does.
-            connection.exec_driver_sql(self._write.settle)
-            connection.commit()
+            return self._sweep(self._ready())
         except Exception as error:
             self._drop()
-            raise LogUnavailable("The log may not have been written", definite=False) from error
+            if isinstance(error, LogUnavailable):
+                raise
+            raise LogUnavailable("The log may not have been swept", definite=False) from error
+
+    def _sweep(self, connection: Connection) -> bool:
+        unswept = connection.exec_driver_sql(self._read.unswept).scalar()
+        connection.rollback()
+        if not unswept:
+            return True
+        is_small = size_bytes(connection) <= self._sweep_max_bytes
+        # First, so that nothing is rewritten in vain while somebody reads for long.
+        empty_wal(connection)
+        if is_small:
+            rewrite(connection)
+            empty_wal(connection)
+        # SQLite does not wait for the disk when it truncates; a commit does.
+        connection.exec_driver_sql(self._write.swept if is_small else self._write.settle)
+        connection.commit()
+        return is_small
 
     def _purge(self, connection: Connection, purge: Purge) -> bool:
         game_id = purge.game_id
@@ -161,6 +180,7 @@ class SqlStore:
             connection.exec_driver_sql(statement, (game_id,))
         buried = (PURGED, None, "", 0, 0, purge.now_ms, 0, "{}", game_id)
         connection.exec_driver_sql(self._write.bury, buried)
+        connection.exec_driver_sql(self._write.soil)
         return True
 
     def _ready(self) -> Connection:

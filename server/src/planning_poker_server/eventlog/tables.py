@@ -34,6 +34,10 @@ log: Final = Table(
     Column("epoch", Text, primary_key=True),
     # Counts commits whose only purpose was to be certain of the one before.
     Column("settled", BigInteger, nullable=False),
+    # Secret: the marks in cursors are made with it.
+    Column("cursor_key", Text, nullable=False, server_default=""),
+    # 1: games were purged, and traces of them may be in the files.
+    Column("unswept", Integer, nullable=False, server_default="0"),
 )
 
 games: Final = Table(

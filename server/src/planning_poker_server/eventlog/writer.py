@@ -17,6 +17,7 @@ from planning_poker_server.eventlog.port import (
 )
 
 Outcome: TypeAlias = Commit | Conflict | LogError
+Work: TypeAlias = "Proposal | Purge | Sweep"
 
 
 class Purge(NamedTuple):
@@ -26,6 +27,10 @@ class Purge(NamedTuple):
     now_ms: int
     expected_head: int | None = None
     """Only if the game is at this version; None: at whichever."""
+
+
+class Sweep(NamedTuple):
+    """All traces of purged games are to go."""
 
 
 class Store(Protocol):
@@ -43,13 +48,17 @@ class Store(Protocol):
         """Whether each is gone. Raises LogUnavailable where that is not certain."""
         ...
 
+    def sweep(self) -> bool:
+        """Whether no trace of them is left. Raises LogUnavailable where that is not certain."""
+        ...
+
     def close(self) -> None:
         """Release everything."""
         ...
 
 
 class _Job(NamedTuple):
-    work: Proposal | Purge
+    work: Work
     future: asyncio.Future[Any]
 
 
@@ -94,7 +103,11 @@ class Writer:
         """Whether the game is gone; otherwise like `submit`."""
         return self._submit(purge)
 
-    def _submit(self, work: Proposal | Purge) -> asyncio.Future[Any]:
+    def sweep(self) -> asyncio.Future[bool]:
+        """Whether no trace of purged games is left; otherwise like `submit`."""
+        return self._submit(Sweep())
+
+    def _submit(self, work: Work) -> asyncio.Future[Any]:
         if self._closed:
             raise LogUnavailable("The log is closed", definite=True)
         if self._waiting >= self._max_waiting:
@@ -181,8 +194,10 @@ class Writer:
                 waiting.clear()
         self._call(self._deliver, batch, outcomes)
 
-    def _do(self, work: Sequence[Proposal | Purge]) -> Sequence[Outcome | bool]:
+    def _do(self, work: Sequence[Work]) -> Sequence[Outcome | bool]:
         """What comes of work of one kind."""
+        if isinstance(work[0], Sweep):
+            return [self._store.sweep()] * len(work)
         purges = [each for each in work if isinstance(each, Purge)]
         if purges:
             return self._store.purge(purges)

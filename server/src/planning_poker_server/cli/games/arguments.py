@@ -29,6 +29,7 @@ def add_games(commands: "_SubParsersAction[Any]") -> None:
     _add_replay(group)
     _add_report(group)
     _add_purge(group)
+    _add_sweep(group)
     _add_verify(group)
     _add_export(group)
     _add_import(group)
@@ -129,6 +130,14 @@ def _add_purge(group: "_SubParsersAction[Any]") -> None:
     _add_server(purge, passcode=False)
     _add_json(purge)
     purge.set_defaults(run=_runner("planning_poker_server.cli.games.purging", "purge"))
+
+
+def _add_sweep(group: "_SubParsersAction[Any]") -> None:
+    sweep = group.add_parser(
+        "sweep", help="remove what purges left in a large database", epilog=texts.SWEEP
+    )
+    _add_database(sweep)
+    sweep.set_defaults(run=_runner("planning_poker_server.cli.games.sweeping", "sweep"))
 
 
 def _add_verify(group: "_SubParsersAction[Any]") -> None:

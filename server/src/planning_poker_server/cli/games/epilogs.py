@@ -12,6 +12,7 @@ examples:
   planning-poker games export K7QF-3M --output game.json
   planning-poker games import game.json
   planning-poker games purge --ended-days 90 --dry-run
+  planning-poker games sweep
   planning-poker games verify
 
 Who asks a server for all of its games brings the server's operator token, in a
@@ -57,7 +58,17 @@ examples:
   planning-poker games purge --ended-days 90 --abandoned-days 365 --dry-run
 
 The server removes the games with every trace in its database, for good. A game
-in which something happens meanwhile stays. Exit code 1: one of them is left."""
+in which something happens meanwhile stays. Exit code 1: one of them is left.
+Where the database is larger than database.sweep_max_mb, traces may stay in its
+free space until `planning-poker games sweep`."""
+
+SWEEP: Final = """\
+example:
+  planning-poker games sweep --database sqlite:///data/planning-poker.db
+
+Rewrites the database where games were purged from it and traces of them may be
+left, however large it is. Stop its server first. It needs twice the size of the
+database on the disk for as long as it takes."""
 
 TAIL: Final = """\
 examples:
