@@ -438,6 +438,4 @@ MUTATIONS: Final[tuple[Plant, ...]] = (
     who_left_stays_present,
     a_doubt_is_forgotten_once_it_is_settled,
     who_loses_the_seat_by_it_gets_no_receipt,
-    a_lost_seat_speaks_for_earlier_tries,
-    a_seat_that_was_lost_with_its_stream_is_held,
 )

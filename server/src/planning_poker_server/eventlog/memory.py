@@ -36,9 +36,10 @@ class _Game:
 class MemoryLog:
     """Everything an EventLog promises but durability. Belongs to one event loop."""
 
-    def __init__(self, epoch: str = "") -> None:
+    def __init__(self, epoch: str = "", cursor_key: bytes = b"") -> None:
+        """Random, unless given."""
         self._epoch = epoch or secrets.token_hex(8)
-        self._cursors = Cursors(self._epoch, secrets.token_bytes(16))
+        self._cursors = Cursors(self._epoch, cursor_key or secrets.token_bytes(16))
         self._games: dict[str, _Game] = {}
         self._join_codes: dict[str, str] = {}
         self._feed: list[tuple[str, Record] | None] = []

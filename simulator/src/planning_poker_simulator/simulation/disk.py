@@ -39,7 +39,7 @@ class Disk(MemoryLog):
         sometimes: Callable[[str], None],
         clock_ms: Callable[[], int],
     ) -> None:
-        super().__init__("simulated")
+        super().__init__("simulated", b"of a run")
         self.faults = DiskFaults()
         self.is_down = False
         """Nothing can be read or written."""

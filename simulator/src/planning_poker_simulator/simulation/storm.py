@@ -152,8 +152,8 @@ class Storm:
         program = self._chance.choice(self._programs)
         if program.process is None or not program.process.runs:
             return ""
-        self._network.killed(program.plan.name, silent=self._chance.random() < 0.3)
         program.kill()
+        self._network.killed(program.plan.name, silent=self._chance.random() < 0.3)
         self._happened("client_crash", program.plan.name)
         await asyncio.sleep(self._chance.uniform(0.1, 8.0))
         if program.process is None:
