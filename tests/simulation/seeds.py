@@ -8,13 +8,16 @@ from typing import Final
 
 from tests.simulation import mutations
 
-REGRESSIONS: Final[dict[mutations.Plant, int]] = {
-    mutations.a_refusal_speaks_for_earlier_attempts: 12,
-    mutations.who_left_stays_present: 1,
-    mutations.what_is_blocked_hides_an_acknowledgement: 24,
-    mutations.a_doubt_is_forgotten_once_it_is_settled: 11,
-    mutations.who_loses_the_seat_by_it_gets_no_receipt: 123,
+_REFUSED: Final = "refused without effect"
+REGRESSIONS: Final[dict[mutations.Plant, tuple[int, str]]] = {
+    mutations.a_refusal_speaks_for_earlier_attempts: (1, _REFUSED),
+    mutations.who_left_stays_present: (3, "presence"),
+    mutations.what_is_blocked_hides_an_acknowledgement: (21, "no redelivery without cause"),
+    mutations.a_doubt_is_forgotten_once_it_is_settled: (50, _REFUSED),
+    mutations.who_loses_the_seat_by_it_gets_no_receipt: (297, _REFUSED),
+    mutations.a_lost_seat_speaks_for_earlier_tries: (688, _REFUSED),
+    mutations.a_seat_that_was_lost_with_its_stream_is_held: (1203, "presence"),
 }
-"""Each bug that the simulation found in our code, and a seed that finds it."""
+"""Each bug that the simulation found in our code, and a seed and a checker that find it."""
 
 CLEAN: Final = tuple(range(20))

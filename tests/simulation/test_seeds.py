@@ -11,7 +11,7 @@ from planning_poker_simulator.simulation.running import result_of, run
 from tests.simulation.seeds import CLEAN, REGRESSIONS
 
 
-@pytest.mark.parametrize("seed", sorted({*CLEAN, *REGRESSIONS.values()}))
+@pytest.mark.parametrize("seed", sorted({*CLEAN, *(seed for seed, _ in REGRESSIONS.values())}))
 def test_nothing_is_found_in_a_run(seed: int) -> None:
     assert not result_of(seed).findings
 

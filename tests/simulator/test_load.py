@@ -89,7 +89,9 @@ async def test_a_lost_network_costs_reconnects_and_latency_but_no_vote(
         await cutting
     counts = result.counts
     assert counts.reconnects >= 3
-    assert set(result.errors) == {"STREAM_UNAVAILABLE"}
+    # gRPC tells a reset connection now by this name, now by that.
+    assert result.errors
+    assert set(result.errors) <= {"STREAM_UNAVAILABLE", "STREAM_INTERNAL"}
     assert counts.accepted_votes == counts.votes == 59
     assert logged(poker_server.database)["vote_submitted"] == 59
     assert counts.delivered == counts.expected
