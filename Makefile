@@ -126,12 +126,12 @@ buf-breaking: $(READY) ## Compare the contract with that of AGAINST (default: ma
 	@echo "Nothing in protos/ breaks clients built against $(AGAINST)."
 
 .PHONY: sim
-sim: $(READY) ## Simulate 1,000 runs full of faults, in about a minute; SEED=n repeats one, with its trace
+sim: $(READY) ## Simulate 1,000 runs full of faults, in a minute or two; SEED=n repeats one, with its trace
 	@$(BIN)/python -m planning_poker_simulator.simulation \
 	  $(if $(SEED),--seed $(SEED),--seeds $(SEEDS) --jobs $(JOBS)) $(ARGS)
 
 .PHONY: sim-mutations
-sim-mutations: $(READY) ## Plant bugs one by one and see that the simulation finds each, in some minutes
+sim-mutations: $(READY) ## Plant bugs one by one and see that the simulation finds each, in about two minutes
 	@$(BIN)/python -m pytest -n 2 -rP --show-capture=stdout -m long tests/simulation/test_mutations.py $(ARGS)
 
 # On a machine with nothing else to do: make bench ARGS="--only log" for a part.
