@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import planningpoker.v1 as pb
 
@@ -35,6 +35,14 @@ class PokerError(Exception):
     """False: whether the command had an effect is unknown."""
     retryable: bool = False
     """Whether the same call may succeed later without anybody's doing."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Whole, as job queues send errors: what is made of the arguments is not among them.
+        return _restored, (type(self), self.args), self.__dict__
+
+
+def _restored(kind: type[PokerError], args: tuple[object, ...]) -> PokerError:
+    return kind.__new__(kind, *args)
 
 
 class CommandRefused(PokerError):
