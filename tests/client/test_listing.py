@@ -18,7 +18,7 @@ from planning_poker_client import (
     PokerClient,
     sync,
 )
-from planning_poker_client.listing import list_request
+from planning_poker_client.calls.listing import list_request
 from tests.client.feed_server import GAMES, Call, Script, serving
 
 EAGER = ClientOptions(backoff_first=0.01, backoff_longest=0.05)

@@ -14,8 +14,8 @@ from planning_poker_client import (
     Receipt,
     StoredSeat,
 )
-from planning_poker_client.seat_keeper import SeatKeeper, Taken
-from planning_poker_client.seating import JoinOptions, Wanted, id_of, joining, wanted
+from planning_poker_client.seats.keeper import SeatKeeper, Taken
+from planning_poker_client.seats.seating import JoinOptions, Wanted, id_of, joining, wanted
 from tests.client import said
 
 SECRET = b"s" * 32

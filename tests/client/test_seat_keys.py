@@ -5,7 +5,7 @@ import hmac
 
 import pytest
 
-from planning_poker_client.seat_keys import derived_secret, game_id_for, is_game_id
+from planning_poker_client.seats.keys import derived_secret, game_id_for, is_game_id
 from planning_poker_server import ids
 
 CORRELATION_ID = "123e4567-e89b-12d3-a456-426614174000"

@@ -8,7 +8,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2, status_pb2
 
 import planningpoker.v1 as pb
-from planning_poker_client.statuses import status_of
+from planning_poker_client.calls.statuses import status_of
 
 
 def encoded(*details: object) -> bytes:

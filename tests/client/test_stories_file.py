@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import planningpoker.v1 as pb
 from planning_poker_client import BadStories, Finding, read_stories
-from planning_poker_client.csv_records import MAX_BYTES
-from planning_poker_client.story_columns import COLUMNS
+from planning_poker_client.stories.columns import COLUMNS
+from planning_poker_client.stories.csv_records import MAX_BYTES
 from planning_poker_model.text import problem, trim
 from tests.workspace.tree import ROOT
 

@@ -7,7 +7,7 @@ import pytest
 import planningpoker.v1 as pb
 from planning_poker_client import CommandRefused, StoryFile, read_stories
 from planning_poker_client.changes import Receipt
-from planning_poker_client.story_import import chunks, explained, imported
+from planning_poker_client.stories.importing import chunks, explained, imported
 from planning_poker_model import limits
 from tests.client.jira_export import export, issues, row
 

@@ -14,8 +14,8 @@ from planning_poker_client import (
     PokerError,
     Receipt,
 )
-from planning_poker_client.statuses import Status
-from planning_poker_client.tries import Pause, Tries
+from planning_poker_client.calls.statuses import Status
+from planning_poker_client.calls.tries import Pause, Tries
 from tests.client import said
 
 NOW, DEADLINE = 1_000.0, 1_020.0

@@ -16,9 +16,9 @@ from planning_poker_client import (
     Watched,
     WatchOptions,
 )
-from planning_poker_client.feed import watch_request
-from planning_poker_client.statuses import Status
-from planning_poker_client.watching import ENDED, SILENT, Watching
+from planning_poker_client.calls.statuses import Status
+from planning_poker_client.feed.items import watch_request
+from planning_poker_client.feed.watching import ENDED, SILENT, Watching
 from tests.client.feed_server import caught_up, heartbeat, stored, told
 
 NOW = 1_000.0

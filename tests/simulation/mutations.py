@@ -13,16 +13,17 @@ from uuid import UUID, uuid5
 import pytest
 
 import planningpoker.v1 as pb
-from planning_poker_client import answers, connection, tries
+from planning_poker_client import answers, connection
+from planning_poker_client.calls import tries
+from planning_poker_client.calls.tries import Tries
 from planning_poker_client.changes import Change
 from planning_poker_client.connection import Connection
-from planning_poker_client.feed import FeedItem
+from planning_poker_client.feed.items import FeedItem
+from planning_poker_client.feed.watching import Watching
 from planning_poker_client.game import Game
 from planning_poker_client.inbox import AckPace, Inbox, Received
 from planning_poker_client.inflight import InFlight
 from planning_poker_client.subscriptions import Subscriptions
-from planning_poker_client.tries import Tries
-from planning_poker_client.watching import Watching
 from planning_poker_model.view import GameView
 from planning_poker_server import session
 from planning_poker_server.audience import Audience

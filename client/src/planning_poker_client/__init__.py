@@ -8,6 +8,8 @@ async with PokerClient("localhost:50051") as client:
         ...
 """
 
+from planning_poker_client.calls.listing import GameList, GameSummary, ListOptions
+from planning_poker_client.calls.reads import History
 from planning_poker_client.changes import Change, EventBody, Item, Receipt, Resynced, RolledBack
 from planning_poker_client.client import PokerClient
 from planning_poker_client.errors import (
@@ -30,21 +32,20 @@ from planning_poker_client.errors import (
     WaitTimeout,
 )
 from planning_poker_client.exchange import CallOptions
-from planning_poker_client.feed import CaughtUp, FeedItem, Watched, WatchOptions
+from planning_poker_client.feed.items import CaughtUp, FeedItem, Watched, WatchOptions
+from planning_poker_client.feed.watcher import Watch
 from planning_poker_client.game import Game
 from planning_poker_client.handles import SeatHandle
-from planning_poker_client.listing import GameList, GameSummary, ListOptions
 from planning_poker_client.options import ClientOptions
 from planning_poker_client.pending import PendingCommand, ShownView
-from planning_poker_client.reads import History
 from planning_poker_client.reports import DeliveryReport
-from planning_poker_client.seat_store import (
+from planning_poker_client.seats.seating import CreateOptions, JoinOptions
+from planning_poker_client.seats.store import (
     FileSeatStore,
     MemorySeatStore,
     SeatStore,
     StoredSeat,
 )
-from planning_poker_client.seating import CreateOptions, JoinOptions
 from planning_poker_client.service import (
     Available,
     Degraded,
@@ -60,10 +61,9 @@ from planning_poker_client.states import (
     Failed,
     Reconnecting,
 )
-from planning_poker_client.stories_file import StoryFile, read_stories
-from planning_poker_client.story_import import ImportedStories
+from planning_poker_client.stories.file import StoryFile, read_stories
+from planning_poker_client.stories.importing import ImportedStories
 from planning_poker_client.watch import Changes, Services, States
-from planning_poker_client.watcher import Watch
 from planning_poker_model.view import GameView
 
 __all__ = [

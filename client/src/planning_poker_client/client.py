@@ -9,30 +9,30 @@ from typing import Final, Self, Unpack
 import grpc
 
 import planningpoker.v1 as pb
+from planning_poker_client.calls.listing import GameList, ListOptions, list_request
+from planning_poker_client.calls.purging import Purges
+from planning_poker_client.calls.reads import History, Reads
+from planning_poker_client.calls.unary import Unary
 from planning_poker_client.chance import SYSTEM
 from planning_poker_client.changes import Receipt
 from planning_poker_client.endpoint import Dial, Endpoint, by_grpc
 from planning_poker_client.errors import CommandRefused, GameDetached
 from planning_poker_client.exchange import CallOptions, Exchange
-from planning_poker_client.feed import WatchOptions, watch_request
+from planning_poker_client.feed.items import WatchOptions, watch_request
+from planning_poker_client.feed.watcher import Watch, Watches
 from planning_poker_client.game import Game
 from planning_poker_client.handles import SeatHandle, Ways
-from planning_poker_client.listing import GameList, ListOptions, list_request
 from planning_poker_client.logs import LOG
 from planning_poker_client.options import ClientOptions
-from planning_poker_client.purging import Purges
-from planning_poker_client.reads import History, Reads
-from planning_poker_client.seat_keeper import DEAD, SeatKeeper
-from planning_poker_client.seat_keys import is_game_id
-from planning_poker_client.seat_store import SeatStore, StoredSeat
-from planning_poker_client.seating import CreateOptions, JoinOptions
+from planning_poker_client.seats.keeper import DEAD, SeatKeeper
+from planning_poker_client.seats.keys import is_game_id
+from planning_poker_client.seats.seating import CreateOptions, JoinOptions
+from planning_poker_client.seats.sitting import Sitting
+from planning_poker_client.seats.store import SeatStore, StoredSeat
 from planning_poker_client.service import ServiceState
-from planning_poker_client.sitting import Sitting
 from planning_poker_client.states import ConnectionState
-from planning_poker_client.unary import Unary
 from planning_poker_client.values import to_access
 from planning_poker_client.watch import Services, States
-from planning_poker_client.watcher import Watch, Watches
 from planning_poker_model.view import GameView
 
 _PROTOCOL_VERSIONS: Final = (1,)

@@ -9,10 +9,10 @@ from planning_poker_client.changes import Receipt
 from planning_poker_client.errors import NoRound
 from planning_poker_client.exchange import CallOptions
 from planning_poker_client.inbox import Inbox
-from planning_poker_client.stories_file import StorySource
-from planning_poker_client.story_columns import StoryFormat
-from planning_poker_client.story_import import ImportedStories
-from planning_poker_client.story_sending import import_file, opened
+from planning_poker_client.stories.columns import StoryFormat
+from planning_poker_client.stories.file import StorySource
+from planning_poker_client.stories.importing import ImportedStories
+from planning_poker_client.stories.sending import import_file, opened
 from planning_poker_client.values import Role, Seconds, to_duration, to_role
 
 

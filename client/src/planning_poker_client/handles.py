@@ -3,13 +3,13 @@
 from hmac import compare_digest
 
 import planningpoker.v1 as pb
+from planning_poker_client.calls.unary import Unary
 from planning_poker_client.changes import Receipt
 from planning_poker_client.commands import GameCommands
 from planning_poker_client.exchange import CallOptions, Exchange
 from planning_poker_client.inbox import Inbox
-from planning_poker_client.seating import id_of
+from planning_poker_client.seats.seating import id_of
 from planning_poker_client.states import Connected
-from planning_poker_client.unary import Unary
 from planning_poker_client.values import check_names
 
 

@@ -13,7 +13,7 @@ from planning_poker_client.inflight import InFlight, Request
 from planning_poker_client.notices import Ended, Notice, Reported, Resuming, Settled, Told, Undone
 from planning_poker_client.reports import report_of
 from planning_poker_client.resumes import Resumes
-from planning_poker_client.seat_keys import plain_code
+from planning_poker_client.seats.keys import plain_code
 
 _FAREWELLS: Final = {
     "player_left": ("You left the game.", "REQUESTED"),

@@ -19,6 +19,7 @@ from typing import Self, TypeAlias, TypeVar
 
 import planning_poker_client as _async
 import planningpoker.v1 as pb
+from planning_poker_client.calls.listing import GameSummary
 from planning_poker_client.changes import Change, Item, Receipt
 from planning_poker_client.commands import GameCommands
 from planning_poker_client.facade import (
@@ -30,8 +31,7 @@ from planning_poker_client.facade import (
     looking,
     made_like,
 )
-from planning_poker_client.feed import FeedItem
-from planning_poker_client.listing import GameSummary
+from planning_poker_client.feed.items import FeedItem
 from planning_poker_client.loop_thread import LoopThread
 from planning_poker_client.pending import PendingCommand, ShownView
 from planning_poker_client.reports import DeliveryReport

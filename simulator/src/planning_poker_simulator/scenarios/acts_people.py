@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
 from planning_poker_client import Game, PokerClient, Receipt
-from planning_poker_client.seating import CreateOptions, JoinOptions
+from planning_poker_client.seats.seating import CreateOptions, JoinOptions
 from planning_poker_client.values import Role
 from planning_poker_simulator.scenarios.game_settings import to_message
 from planning_poker_simulator.scenarios.model import Step

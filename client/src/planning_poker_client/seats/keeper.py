@@ -9,9 +9,9 @@ from planning_poker_client.chance import SYSTEM, new_id
 from planning_poker_client.changes import Receipt
 from planning_poker_client.errors import CommandRefused, PokerError
 from planning_poker_client.logs import LOG
-from planning_poker_client.seat_keys import KEY_BYTES, derived_secret
-from planning_poker_client.seat_store import SeatStore, StoredSeat
-from planning_poker_client.seating import Wanted
+from planning_poker_client.seats.keys import KEY_BYTES, derived_secret
+from planning_poker_client.seats.seating import Wanted
+from planning_poker_client.seats.store import SeatStore, StoredSeat
 from planning_poker_model.limits import SEAT_SECRET_BYTES
 from planning_poker_model.text import fold_name, trim
 

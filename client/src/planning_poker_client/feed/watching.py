@@ -4,15 +4,15 @@ from collections import deque
 from typing import Final
 
 import planningpoker.v1 as pb
+from planning_poker_client.calls.statuses import Status
 from planning_poker_client.errors import (
     CommandRefused,
     ConnectionFailed,
     ConnectionLost,
     PokerError,
 )
-from planning_poker_client.feed import CaughtUp, FeedItem, watched
+from planning_poker_client.feed.items import CaughtUp, FeedItem, watched
 from planning_poker_client.options import ClientOptions
-from planning_poker_client.statuses import Status
 
 # What another stream, from the same place on, may heal.
 _AGAIN: Final = frozenset(

@@ -4,9 +4,9 @@ import asyncio
 from typing import Final
 
 import planningpoker.v1 as pb
+from planning_poker_client.calls.statuses import Status
 from planning_poker_client.endpoint import Endpoint
 from planning_poker_client.errors import CommandRefused, ConnectionFailed, PokerError
-from planning_poker_client.statuses import Status
 
 # What another try may heal: reading twice does nothing twice.
 _AGAIN: Final = frozenset({"UNAVAILABLE", "CANCELLED", "INTERNAL", "UNKNOWN"})

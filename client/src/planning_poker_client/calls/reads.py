@@ -6,11 +6,11 @@ from typing import Self
 import grpc.aio
 
 import planningpoker.v1 as pb
+from planning_poker_client.calls.listing import GameSummary, summary_of
+from planning_poker_client.calls.patience import Patience
+from planning_poker_client.calls.resumable import Resumable
+from planning_poker_client.calls.unary import Unary, status_from
 from planning_poker_client.changes import Change
-from planning_poker_client.listing import GameSummary, summary_of
-from planning_poker_client.patience import Patience
-from planning_poker_client.resumable import Resumable
-from planning_poker_client.unary import Unary, status_from
 from planning_poker_model.view import GameView
 from planningpoker.v1.service_pb2_grpc import PlanningPokerServiceStub
 

@@ -3,15 +3,15 @@
 import grpc.aio
 
 import planningpoker.v1 as pb
+from planning_poker_client.calls.patience import Patience
+from planning_poker_client.calls.statuses import Status
+from planning_poker_client.calls.unary import Unary, status_from
 from planning_poker_client.errors import (
     ClientClosed,
     ConnectionFailed,
     OutcomeUnknown,
     PokerError,
 )
-from planning_poker_client.patience import Patience
-from planning_poker_client.statuses import Status
-from planning_poker_client.unary import Unary, status_from
 from planningpoker.v1.service_pb2_grpc import PlanningPokerServiceStub
 
 

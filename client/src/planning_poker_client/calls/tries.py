@@ -4,6 +4,7 @@ from typing import Final, NamedTuple
 
 import planningpoker.v1 as pb
 from planning_poker_client.answers import receipt_of, refusal_of
+from planning_poker_client.calls.statuses import Status
 from planning_poker_client.changes import Receipt
 from planning_poker_client.errors import (
     ClientClosed,
@@ -13,7 +14,6 @@ from planning_poker_client.errors import (
     PokerError,
 )
 from planning_poker_client.options import ClientOptions
-from planning_poker_client.statuses import Status
 
 # The call may have reached the server or not, or its answer was lost.
 _AGAIN: Final = frozenset({"UNAVAILABLE", "CANCELLED", "INTERNAL", "UNKNOWN", "ABORTED"})

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from planning_poker_client.csv_records import SEPARATORS, Record, header
 from planning_poker_client.errors import BadStories, Finding
+from planning_poker_client.stories.csv_records import SEPARATORS, Record, header
 
 StoryFormat: TypeAlias = Literal["csv", "jira"]
 COLUMNS: Final = ("key", "title", "description", "url")

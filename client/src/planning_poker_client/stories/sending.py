@@ -8,9 +8,15 @@ import planningpoker.v1 as pb
 from planning_poker_client.changes import Receipt
 from planning_poker_client.errors import CommandRefused
 from planning_poker_client.exchange import CallOptions
-from planning_poker_client.stories_file import StoryFile, StorySource, read_stories
-from planning_poker_client.story_columns import StoryFormat
-from planning_poker_client.story_import import Chunk, ImportedStories, chunks, explained, imported
+from planning_poker_client.stories.columns import StoryFormat
+from planning_poker_client.stories.file import StoryFile, StorySource, read_stories
+from planning_poker_client.stories.importing import (
+    Chunk,
+    ImportedStories,
+    chunks,
+    explained,
+    imported,
+)
 
 _MAX_WAITS: Final = 8
 """Of one chunk, that the server has no time for."""

@@ -12,7 +12,7 @@ from tempfile import mkstemp
 from typing import Final, Protocol
 
 from planning_poker_client.errors import SeatStoreError
-from planning_poker_client.seat_keys import plain_code
+from planning_poker_client.seats.keys import plain_code
 from planning_poker_model.limits import SEAT_SECRET_BYTES
 
 _FORMAT: Final = 1

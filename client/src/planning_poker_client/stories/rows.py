@@ -6,8 +6,8 @@ from typing import Final, NamedTuple, TypeAlias
 from urllib.parse import quote
 
 import planningpoker.v1 as pb
-from planning_poker_client.csv_records import Record
-from planning_poker_client.story_columns import COLUMNS, Layout
+from planning_poker_client.stories.columns import COLUMNS, Layout
+from planning_poker_client.stories.csv_records import Record
 from planning_poker_model import limits, text
 
 _LIMITS: Final = {

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 import planningpoker.v1 as pb
-from planning_poker_client.csv_records import MAX_BYTES, MAX_HEADER, decoded, records
 from planning_poker_client.errors import BadStories, Finding
-from planning_poker_client.story_columns import Layout, StoryFormat, layout_of
-from planning_poker_client.story_rows import Row, story_in
+from planning_poker_client.stories.columns import Layout, StoryFormat, layout_of
+from planning_poker_client.stories.csv_records import MAX_BYTES, MAX_HEADER, decoded, records
+from planning_poker_client.stories.rows import Row, story_in
 from planning_poker_model import text
 from planning_poker_model.limits import GameLimits
 

@@ -9,12 +9,12 @@ import grpc
 import grpc.aio
 
 import planningpoker.v1 as pb
+from planning_poker_client.calls.statuses import Status, status_of
+from planning_poker_client.calls.tries import Pause, Tries
 from planning_poker_client.changes import Receipt
 from planning_poker_client.endpoint import Endpoint
 from planning_poker_client.errors import ClientClosed, PokerError
 from planning_poker_client.logs import LOG
-from planning_poker_client.statuses import Status, status_of
-from planning_poker_client.tries import Pause, Tries
 from planningpoker.v1.service_pb2_grpc import PlanningPokerServiceStub
 
 

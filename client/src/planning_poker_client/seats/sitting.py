@@ -1,13 +1,13 @@
 """Takes seats, on the stream or by calls of their own: the same steps, whichever way."""
 
 import planningpoker.v1 as pb
+from planning_poker_client.calls.reads import Reads
 from planning_poker_client.changes import Receipt
 from planning_poker_client.exchange import Exchange
 from planning_poker_client.handles import Ways
-from planning_poker_client.reads import Reads
-from planning_poker_client.seat_keeper import SeatKeeper, Send, Taken
-from planning_poker_client.seat_keys import game_id_for, is_game_id
-from planning_poker_client.seating import (
+from planning_poker_client.seats.keeper import SeatKeeper, Send, Taken
+from planning_poker_client.seats.keys import game_id_for, is_game_id
+from planning_poker_client.seats.seating import (
     CreateOptions,
     JoinOptions,
     Wanted,

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import planningpoker.v1 as pb
 from planning_poker_client.changes import Receipt
 from planning_poker_client.errors import CommandRefused, Finding
-from planning_poker_client.stories_file import StoryFile
+from planning_poker_client.stories.file import StoryFile
 
 CHUNK_BYTES: Final = 15 << 10
 CHUNK_STORIES: Final = 100

@@ -14,12 +14,12 @@ import grpc.aio
 
 import planningpoker.v1 as pb
 from planning_poker_client import logs
+from planning_poker_client.calls.statuses import Status
+from planning_poker_client.calls.unary import Unary, status_from
 from planning_poker_client.endpoint import Endpoint
 from planning_poker_client.errors import ClientClosed, ConnectionLost
-from planning_poker_client.feed import FeedItem
-from planning_poker_client.statuses import Status
-from planning_poker_client.unary import Unary, status_from
-from planning_poker_client.watching import ENDED, SILENT, Watching
+from planning_poker_client.feed.items import FeedItem
+from planning_poker_client.feed.watching import ENDED, SILENT, Watching
 from planningpoker.v1.service_pb2_grpc import PlanningPokerServiceStub
 
 _OWN_ERROR = "The client met an error of its own; its log tells."

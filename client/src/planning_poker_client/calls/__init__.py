@@ -1,0 +1,1 @@
+"""Calls without a stream: commands, reads, lists and purges, tried as long as it helps."""

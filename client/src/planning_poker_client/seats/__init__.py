@@ -1,0 +1,1 @@
+"""Seats: how they are taken, proven and kept across restarts of a process."""
