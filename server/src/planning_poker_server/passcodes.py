@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import secrets
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeAlias
 
 import planningpoker.storage.v1 as storage
 
@@ -13,6 +14,10 @@ import planningpoker.storage.v1 as storage
 _COST = {"n": 2**14, "r": 8, "p": 1}
 _THREADS = 2
 _MAX_WAITING = 32
+
+
+SealedPasscode: TypeAlias = storage.SealedPasscode
+"""What is kept of a passcode."""
 
 
 class PasscodesBusy(Exception):

@@ -7,7 +7,7 @@ from typing import Any
 from loguru import logger
 
 import planningpoker.v1 as pb
-from planning_poker_model.limits import PASSCODE_BYTES, GameLimits
+from planning_poker_model.limits import GameLimits
 from planning_poker_server import ids
 from planning_poker_server.audience import Asker, Origin, Stream
 from planning_poker_server.availability import Availability
@@ -23,9 +23,8 @@ from planning_poker_server.eventlog.port import (
     LogUnavailable,
     Record,
 )
+from planning_poker_server.gate import Gate, brings_passcode
 from planning_poker_server.metrics import Metrics
-from planning_poker_server.passcodes import Passcodes, PasscodesBusy
-from planning_poker_server.ratelimit import Buckets
 from planning_poker_server.requests import AttachRequest, CommandRequest
 from planning_poker_server.room import Room, Ticket
 from planning_poker_server.room_driver import RoomDriver, corrupt, failed, gone
@@ -37,7 +36,6 @@ _POLL_MS = 1_000
 _LOAD_AHEAD_MS = 2_000
 _LOAD_AT_ONCE = 100
 _CLOSE_S = 10.0
-_HASHES = 12
 
 
 class Rooms:
@@ -69,12 +67,7 @@ class Rooms:
         self._unreadable: set[str] = set()
         # A dictionary where a set would do: in every run they end in the order they began.
         self._tasks: dict[asyncio.Task[Any], None] = {}
-        self._passcodes = Passcodes()
-        self._passcode_attempts = Buckets(settings.passcode_attempts_per_minute)
-        # Right ones and new ones cost the same to hash, and there are two threads for all.
-        self._passcode_hashes = Buckets(_HASHES * settings.passcode_attempts_per_minute)
-        self._creates = Buckets(settings.creates_per_minute)
-        self._joins = Buckets(settings.joins_per_minute)
+        self._gate = Gate(settings, clock.now_ms)
         self._closing = False
         self._spawn(self._load_due())
 
@@ -92,7 +85,9 @@ class Rooms:
         proven: bytes | pb.Refusal = b""
         if isinstance(driver, RoomDriver) and attach.passcode:
             principal = stream.session.principal
-            proven = await self._prove(principal, peer, driver, attach.passcode)
+            proven = await self._gate.prove(
+                principal, peer, driver.room.state.passcode, attach.passcode
+            )
             if driver.closed:  # it left memory meanwhile
                 driver = await self._find(attach.game_id)
         refusal = next((r for r in (driver, proven) if isinstance(r, pb.Refusal)), None)
@@ -120,7 +115,7 @@ class Rooms:
             return driver.room
         proven: bytes | pb.Refusal = b""
         if access.passcode:
-            proven = await self._prove(principal, peer, driver, access.passcode)
+            proven = await self._gate.prove(principal, peer, state.passcode, access.passcode)
         if isinstance(proven, pb.Refusal):
             return proven
         if driver.room.state.passcode != state.passcode or proven != state.passcode.hash:
@@ -239,7 +234,7 @@ class Rooms:
         for task in [task for task in deciding if task in late]:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._passcodes.close()
+        self._gate.close()
 
     def _room_tasks(self) -> dict[asyncio.Task[Any], None]:
         return {task: None for task in self._tasks if task.get_name().startswith("room ")}
@@ -247,12 +242,12 @@ class Rooms:
     # Commands
 
     def _command(self, origin: Origin, peer: str, request: CommandRequest) -> None:
-        refusal = self._too_often(origin.asker, peer, request.command)
+        refusal = self._gate.too_often(origin.asker.principal, peer, request.command)
         if refusal is not None:
             self._refuse(origin, request, refusal)
             return
         driver = self._drivers.get(request.command.game_id)
-        if driver is None or driver.closed or _brings_passcode(request.command):
+        if driver is None or driver.closed or brings_passcode(request.command):
             self._spawn(self._command_later(origin, peer, request))
             return
         self._submit(driver, origin, request, Actor())
@@ -264,7 +259,9 @@ class Rooms:
         if isinstance(driver, pb.Refusal):
             self._refuse(origin, request, driver)
             return
-        actor = await self._with_passcodes(origin.asker, peer, driver, command)
+        actor = await self._gate.with_passcodes(
+            origin.asker.principal, peer, driver.room.state.passcode, command
+        )
         if isinstance(actor, pb.Refusal):
             self._refuse(origin, request, actor)
             return
@@ -274,60 +271,6 @@ class Rooms:
             self._refuse(origin, request, driver)
             return
         self._submit(driver, origin, request, actor)
-
-    async def _with_passcodes(
-        self, asker: Asker, peer: str, driver: RoomDriver, command: pb.Command
-    ) -> Actor | pb.Refusal:
-        new = None
-        if command.HasField("create_game"):
-            new = command.create_game.passcode
-        elif command.HasField("update_game") and command.update_game.HasField("passcode"):
-            new = command.update_game.passcode
-        if new is not None and len(new.encode()) > PASSCODE_BYTES:
-            message = f"A passcode has at most {PASSCODE_BYTES} bytes."
-            return refuse(pb.REASON_INVALID_VALUE, message, field="passcode")
-        if new:
-            key = f"{asker.principal}|{peer}"
-            wait_ms = self._passcode_hashes.take(key, self._now_ms())
-            if wait_ms:
-                message = "Too many passcodes were set: wait before the next one."
-                return refuse(pb.REASON_TOO_MANY_ATTEMPTS, message, retry_ms=wait_ms)
-        if new is not None:
-            try:
-                return Actor(new_passcode=await self._passcodes.seal(new))
-            except PasscodesBusy:
-                return _busy()
-        if command.join_game.passcode:
-            passcode = command.join_game.passcode
-            proven = await self._prove(asker.principal, peer, driver, passcode)
-            return proven if isinstance(proven, pb.Refusal) else Actor(proven_passcode=proven)
-        return Actor()
-
-    async def _prove(
-        self, principal: str, peer: str, driver: RoomDriver, passcode: str
-    ) -> bytes | pb.Refusal:
-        """The hash that this passcode matches; empty where it is wrong or none is asked for."""
-        sealed = driver.room.state.passcode
-        if sealed is None or len(passcode.encode()) > PASSCODE_BYTES:
-            return b""
-        # Not by game: guessing at many games is as slow as at one.
-        key = f"{principal}|{peer}"
-        now_ms = self._now_ms()
-        wait_ms = self._passcode_hashes.take(key, now_ms)
-        wait_ms = wait_ms or self._passcode_attempts.take(key, now_ms)
-        if wait_ms:
-            message = "Too many passcodes were tried: wait before the next one."
-            return refuse(pb.REASON_TOO_MANY_ATTEMPTS, message, retry_ms=wait_ms)
-        try:
-            right = await self._passcodes.verify(passcode, sealed)
-        except PasscodesBusy:
-            self._passcode_attempts.give_back(key)
-            return _busy()
-        if not right:
-            return b""
-        # Only wrong ones count: an office of fifty comes from one address.
-        self._passcode_attempts.give_back(key)
-        return sealed.hash
 
     def _submit(
         self, driver: RoomDriver, origin: Origin, request: CommandRequest, proven: Actor
@@ -342,23 +285,6 @@ class Rooms:
         driver.submit(
             Ticket(request.command, actor, request.correlation_id, request.digest, origin)
         )
-
-    def _too_often(self, asker: Asker, peer: str, command: pb.Command) -> pb.Refusal | None:
-        buckets = None
-        if command.HasField("create_game"):
-            buckets, what = self._creates, "games were created"
-        elif command.HasField("join_game"):
-            buckets, what = self._joins, "seats were taken"
-        elif command.update_game.passcode:
-            # Hashing one costs as much as anything here, whoever may set it.
-            buckets, what = self._creates, "passcodes were set"
-        if buckets is None:
-            return None
-        wait_ms = buckets.take(f"{asker.principal}|{peer}", self._now_ms())
-        if not wait_ms:
-            return None
-        message = f"Too many {what} from here in the last minute: wait a moment."
-        return refuse(pb.REASON_TOO_MANY_COMMANDS, message, retry_ms=wait_ms)
 
     def _refuse(self, origin: Origin, request: CommandRequest, refusal: pb.Refusal) -> None:
         result = pb.CommandResult(game_id=request.command.game_id, refusal=refusal)
@@ -494,20 +420,7 @@ async def _replay(room: Room, page: Sequence[Record]) -> None:
         await asyncio.sleep(0)
 
 
-def _brings_passcode(command: pb.Command) -> bool:
-    return bool(
-        command.create_game.passcode
-        or command.join_game.passcode
-        or command.update_game.HasField("passcode")
-    )
-
-
 def unavailable() -> pb.Refusal:
     """The refusal of what the log cannot tell at the moment."""
     message = "The server cannot read its log at the moment: try again soon."
     return refuse(pb.REASON_LOG_UNAVAILABLE, message, retry_ms=RETRY_MS)
-
-
-def _busy() -> pb.Refusal:
-    message = "Too many passcodes are being checked: try again in a moment."
-    return refuse(pb.REASON_TOO_MANY_ATTEMPTS, message, retry_ms=RETRY_MS)
