@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
@@ -42,10 +43,10 @@ def _over_time(axes: Axes, due_s: Sequence[float], seen_ms: Sequence[float]) -> 
     axes.plot(at, [span.p50_ms for span in found], color=_P50, label=f"p50 {each}")
     axes.plot(at, [span.p99_ms for span in found], color=_P99, label=f"p99 {each}")
     axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(FuncFormatter(_plain))
+    _label_plainly(axes.yaxis)
     axes.set_xlabel("due after the beginning, s")
     axes.set_ylabel("vote due → seen by all, ms")
-    axes.legend(loc="upper right", fontsize=8)
+    axes.legend(loc="lower right", ncols=3, fontsize=8)
     axes.grid(visible=True, alpha=0.3)
 
 
@@ -58,11 +59,21 @@ def _often(axes: Axes, seen_ms: Sequence[float]) -> None:
         for name, value, colour in (("p50", found.p50_ms, _P50), ("p99", found.p99_ms, _P99)):
             axes.axvline(value, color=colour, label=f"{name}: {value:.1f} ms")
     axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(FuncFormatter(_plain))
+    _label_plainly(axes.xaxis)
     axes.set_xlabel("vote due → seen by all, ms")
     axes.set_ylabel("votes")
     axes.legend(loc="upper right", fontsize=8)
 
 
+def _label_plainly(axis: Axis) -> None:
+    """A range below a decade is labelled at its minor ticks."""
+    axis.set_major_formatter(FuncFormatter(_plain))
+    axis.set_minor_formatter(FuncFormatter(_plain_if_round))
+
+
 def _plain(value: float, _place: object) -> str:
     return f"{value:g}"
+
+
+def _plain_if_round(value: float, _place: object) -> str:
+    return f"{value:g}" if f"{value:.0e}"[0] in "25" else ""
