@@ -147,6 +147,22 @@ def _lose_an_effect(history: History) -> None:
     _accepted(history).correlation_id = "another"
 
 
+def _ask_for_something_else(history: History) -> None:
+    command = pb.Command(start_round=pb.StartRound(story_id="s99"))
+    _accepted(history).command = command
+
+
+def _have_it_done_twice(history: History) -> None:
+    asked = _accepted(history)
+    for place, append in reversed([*enumerate(history.appends)]):
+        event = pb.GameEvent.FromString(append.records[-1].event)
+        if event.actor_id == asked.actor and append.game_id == asked.game_id:
+            event.correlation_id = asked.correlation_id
+            record = append.records[-1]._replace(event=event.SerializeToString())
+            history.appends[place] = append._replace(records=[*append.records[:-1], record])
+            return
+
+
 def _refuse_what_was_done(history: History) -> None:
     asked = _accepted(history)
     asked.outcomes, asked.given = [Refused("ROUND_OPEN")], 1
@@ -246,7 +262,9 @@ TAMPERED: Final[dict[str, Callable[[History], object]]] = {
     ),
     "nobody is absent who is there": _take_everybody_for_absent,
     "protocol is kept": _say_goodbye,
-    "accepted once": _lose_an_effect,
+    "accepted once": _have_it_done_twice,
+    "effects are what was asked": _ask_for_something_else,
+    "accepted without effect only where it is so": _lose_an_effect,
     "refused without effect": _refuse_what_was_done,
     "answered with its version": _answer_another_version,
     "one command an id": _take_an_id_twice,

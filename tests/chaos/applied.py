@@ -100,6 +100,8 @@ LOOKED_AT: Final[Mapping[str, Count]] = {
     "nobody is absent who is there": _events("votes_revealed"),
     "protocol is kept": _messages("command_result"),
     "accepted once": _outcomes(Accepted),
+    "effects are what was asked": _outcomes(Accepted),
+    "accepted without effect only where it is so": _outcomes(Accepted),
     "refused without effect": _outcomes(Refused),
     "answered with its version": _outcomes(Accepted),
     "one command an id": lambda evidence: len(evidence.history.reused),

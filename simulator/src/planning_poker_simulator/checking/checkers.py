@@ -5,6 +5,7 @@ from typing import Final, TypeAlias
 
 from planning_poker_simulator.checking import (
     about_commands,
+    about_effects,
     about_end,
     about_reads,
     about_streams,
@@ -34,6 +35,8 @@ CHECKERS: Final[Mapping[str, Checker]] = {
     "nobody is absent who is there": about_streams.absence,
     "protocol is kept": about_streams.protocol,
     "accepted once": about_commands.accepted_once,
+    "effects are what was asked": about_effects.as_asked,
+    "accepted without effect only where it is so": about_effects.nothing_to_do,
     "refused without effect": about_commands.refused_without_effect,
     "answered with its version": about_commands.answered_with_its_version,
     "one command an id": about_commands.one_command_an_id,

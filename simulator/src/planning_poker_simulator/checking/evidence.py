@@ -3,15 +3,28 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import planningpoker.v1 as pb
 from planning_poker_model.limits import GameLimits
 from planning_poker_server.room import Room
 from planning_poker_server.settings import Settings
-from planning_poker_simulator.checking.history import History, Stream, Written
+from planning_poker_simulator.checking.history import Accepted, History, Stream, Written
 
 _TAIL = 1
+MAY_CHANGE_NOTHING: Final = frozenset(
+    {
+        "retract_vote",
+        "update_player",
+        "update_game",
+        "update_story",
+        "move_story",
+        "set_deadline",
+        "accept_estimate",
+        "claim_facilitation",
+    }
+)
+"""Commands that are accepted, too, where all is as they want it."""
 
 
 class Message(NamedTuple):
@@ -36,6 +49,8 @@ class Truth:
     """Versions at the end of an append."""
     caused: dict[tuple[str, str], list[int]] = field(default_factory=dict)
     """By actor and correlation id: the versions of what a command caused."""
+    cast: dict[int, tuple[str, str]] = field(default_factory=dict)
+    """By version of a vote: its card and comment."""
     revealed: dict[str, int] = field(default_factory=dict)
     """Comments of votes, and the version by which everyone may know them."""
     views: dict[int, pb.Game] = field(default_factory=dict)
@@ -98,6 +113,9 @@ class Evidence:
                 if event.actor_id:
                     cause = event.actor_id, event.correlation_id
                     truth.caused.setdefault(cause, []).append(event.version)
+                if event.HasField("vote_submitted"):
+                    player_id = event.vote_submitted.player_id
+                    truth.cast[event.version] = room.state.sealed_vote(player_id)
                 for vote in event.votes_revealed.round.votes:
                     truth.revealed.setdefault(vote.comment, event.version)
                 if (game_id, event.version) in wanted:
@@ -129,6 +147,11 @@ class Evidence:
 
     def _wanted_versions(self) -> set[tuple[str, int]]:
         wanted = {(read.game_id, read.game.version) for read in self.history.reads}
+        for asked in self.history.asked:
+            # What of these changed nothing is judged by the view that they were answered with.
+            if asked.name in MAY_CHANGE_NOTHING:
+                accepted = (each for each in asked.outcomes if isinstance(each, Accepted))
+                wanted.update((asked.game_id, each.version) for each in accepted)
         for message in self.of_kind("attached", "event_batch", "seat_state"):
             payload = getattr(message.envelope, message.kind)
             if message.kind == "seat_state":

@@ -109,11 +109,15 @@ class Asked:
     """The seat."""
     name: str
     """"submit_vote"."""
-    comment: str = ""
-    """Of a vote: nobody else's is the same."""
+    command: pb.Command
     given: int = 0
     """How often."""
     outcomes: list[Outcome] = field(default_factory=list)
+
+    @property
+    def comment(self) -> str:
+        """Of a vote: nobody else's is the same."""
+        return self.command.submit_vote.comment
 
 
 @dataclass

@@ -137,7 +137,7 @@ class Bot(Program):
             game_id=game_id,
             actor=command.player_id,
             name=command.WhichOneof("body") or "",
-            comment=command.submit_vote.comment,
+            command=command,
         )
         self._history.asked.append(asked)
 

@@ -197,7 +197,7 @@ class Player(Program):
             game_id=game.game_id,
             actor=game.player_id,
             name=command.WhichOneof("body") or "",
-            comment=command.submit_vote.comment,
+            command=command,
         )
         self._commands[asked.correlation_id] = asked, table, command
         self._history.asked.append(asked)
