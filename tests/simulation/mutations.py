@@ -28,7 +28,10 @@ from planning_poker_model.view import GameView
 from planning_poker_server import session
 from planning_poker_server.audience import Audience
 from planning_poker_server.deliveries import Deliveries
+from planning_poker_server.domain import decide
+from planning_poker_server.domain.case import Case
 from planning_poker_server.domain.receipts import Receipts
+from planning_poker_server.domain.types import Decision, Draft
 from planning_poker_server.eventlog.port import Commit, Conflict, LogUnavailable, Proposal, Record
 from planning_poker_server.feed import FedEvent, Feed
 from planning_poker_server.outbox import Outbox
@@ -345,6 +348,43 @@ def an_earlier_version_is_read_without_its_last_event(patch: pytest.MonkeyPatch)
     patch.setattr(ReadService, "_view", view)
 
 
+def _decided_otherwise(
+    patch: pytest.MonkeyPatch, name: str, change: Callable[[Case, list[Draft]], Decision]
+) -> None:
+    """What a command is accepted with becomes something else, and its refusals stay."""
+    whole = decide._HANDLERS[name]
+
+    def decided(case: Case) -> Decision:
+        decision = whole(case)
+        return decision if isinstance(decision, pb.Refusal) else change(case, decision)
+
+    patch.setitem(decide._HANDLERS, name, decided)
+
+
+def an_estimate_is_accepted_and_not_kept(patch: pytest.MonkeyPatch) -> None:
+    _decided_otherwise(patch, "accept_estimate", lambda _case, _drafts: [])
+
+
+def an_edit_of_a_story_is_accepted_and_not_kept(patch: pytest.MonkeyPatch) -> None:
+    _decided_otherwise(patch, "update_story", lambda _case, _drafts: [])
+
+
+def a_rename_is_accepted_and_not_kept(patch: pytest.MonkeyPatch) -> None:
+    def change(case: Case, drafts: list[Draft]) -> Decision:
+        return [] if case.command.update_player.display_name else drafts
+
+    _decided_otherwise(patch, "update_player", change)
+
+
+def some_votes_are_kept_with_another_card(patch: pytest.MonkeyPatch) -> None:
+    def change(case: Case, drafts: list[Draft]) -> Decision:
+        if case.command.submit_vote.comment.endswith("3~"):
+            drafts[0].sealed.vote.card = "1" if drafts[0].sealed.vote.card != "1" else "2"
+        return drafts
+
+    _decided_otherwise(patch, "submit_vote", change)
+
+
 def what_is_blocked_hides_an_acknowledgement(patch: pytest.MonkeyPatch) -> None:
     """As it was: of all times the earliest, though only later ones are waited for."""
 
@@ -434,6 +474,10 @@ MUTATIONS: Final[tuple[Plant, ...]] = (
     a_cursor_is_ahead_of_what_was_taken,
     a_call_forgets_its_earlier_tries,
     an_earlier_version_is_read_without_its_last_event,
+    an_estimate_is_accepted_and_not_kept,
+    an_edit_of_a_story_is_accepted_and_not_kept,
+    a_rename_is_accepted_and_not_kept,
+    some_votes_are_kept_with_another_card,
     what_is_blocked_hides_an_acknowledgement,
     a_refusal_speaks_for_earlier_attempts,
     who_left_stays_present,
