@@ -104,7 +104,8 @@ def envelope(
     seconds, millis = divmod(now_ms, 1_000)
     made = Timestamp(seconds=seconds, nanos=millis * 1_000_000)
     asked = _field(_CORRELATION_ID, correlation_id.encode()) if correlation_id else b""
-    body = payload.SerializeToString() + spliced
+    # So that maps, too, are the same bytes in every run of a simulation; it costs 0.1 µs.
+    body = payload.SerializeToString(deterministic=True) + spliced
     return b"".join(
         (
             kind.header,
