@@ -1,6 +1,7 @@
 """The command line: what it prints, what it writes, and how it ends."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -119,3 +120,32 @@ def test_a_server_that_runs_already_is_played_on(files: Path, tmp_path: Path) ->
 @pytest.mark.parametrize("wrong", [["--jobs", "0"], ["-x", "--keep-going"], ["--serv", "x"]])
 def test_options_that_cannot_be_are_refused(files: Path, wrong: list[str]) -> None:
     assert poker_sim(files, "run", *wrong).returncode == 2
+
+
+def test_what_was_played_before_ctrl_c_is_told(files: Path) -> None:
+    many = 50
+    command = [sys.executable, "-m", "planning_poker_simulator.cli", "run"]
+    playing = subprocess.Popen(
+        [*command, *["passes.yaml"] * many, "--json", "--junit", "results.xml"],
+        cwd=files,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert playing.stderr is not None
+    assert "passed It passes" in playing.stderr.readline()
+    playing.send_signal(signal.SIGINT)
+    out, _ = playing.communicate(timeout=30)
+    assert playing.returncode == 130
+    played = len(json.loads(out)["scenarios"])
+    assert 1 <= played < many
+    text = (files / "results.xml").read_text(encoding="utf-8")
+    assert text.count("<testcase ") == many
+    assert text.count("<skipped") == many - played
+
+
+def test_a_folder_that_is_not_there_is_told_before_anything_is_played(files: Path) -> None:
+    done = poker_sim(files, "run", "passes.yaml", "--junit", "nowhere/results.xml")
+    assert done.returncode == 2
+    assert "there is no folder nowhere" in done.stderr
+    assert "It passes" not in done.stdout + done.stderr

@@ -344,7 +344,8 @@ class Room:
     def snapshot(self) -> bytes:
         """The encoded public view at the head; encoded once per version."""
         if self._snapshot[0] != self.head:
-            self._snapshot = self.head, self.state.view.to_game().SerializeToString(deterministic=True)
+            game = self.state.view.to_game()
+            self._snapshot = self.head, game.SerializeToString(deterministic=True)
         return self._snapshot[1]
 
     def reaches(self, version: int) -> bool:

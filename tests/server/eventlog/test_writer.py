@@ -31,6 +31,7 @@ class SteppedStore:
         self.outcome: Callable[[Proposal], Outcome] = Commit
         self.error: Exception | None = None
         self.cannot_open: Exception | None = None
+        self.cannot_sweep: Exception | None = None
         self.cannot_close: Exception | None = None
 
     def open(self) -> None:
@@ -54,6 +55,8 @@ class SteppedStore:
 
     def sweep(self) -> bool:
         self.calls.append("sweep")
+        if self.cannot_sweep is not None:
+            raise self.cannot_sweep
         return True
 
     def close(self) -> None:
@@ -302,6 +305,18 @@ async def test_sweeps_that_are_asked_for_together_are_one(
     ]
     assert await asyncio.gather(*asked) == [True, True, True, Commit(first)]
     assert store.calls == ["open", "purge", "sweep", "commit"]
+
+
+async def test_a_sweep_that_fails_takes_nothing_with_it(
+    writer: Writer, store: SteppedStore
+) -> None:
+    (first,) = games(1)
+    store.cannot_sweep = LogUnavailable("it is being read", definite=False)
+    store.allow()
+    asked: list[asyncio.Future[Any]] = [writer.sweep(), writer.submit(first)]
+    failed, appended = await asyncio.gather(*asked, return_exceptions=True)
+    assert isinstance(failed, LogUnavailable)
+    assert appended == Commit(first)
 
 
 async def test_purges_keep_their_place_among_what_is_appended(

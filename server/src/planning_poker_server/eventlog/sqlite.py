@@ -17,6 +17,7 @@ from planning_poker_server.eventlog.port import LogError, LogUnavailable
 _DRIVERS: Final = ("sqlite", "sqlite+pysqlite")
 _FULL: Final = 2
 _LOOK_AGAIN_S: Final = 0.01
+_EMPTIED_WITHIN_MS: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +165,13 @@ def empty_wal(connection: Connection) -> None:
     """Leave nothing in the write-ahead log.
 
     Raises LogUnavailable while somebody reads from it, and where the disk fails.
+    Whoever reads is waited for as long as appends may wait for this.
     """
+    usual_ms = _pragma(connection, "busy_timeout")
     try:
+        _pragma(connection, f"busy_timeout = {min(usual_ms, _EMPTIED_WITHIN_MS)}")
         busy, _, _ = _driver(connection).execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        _pragma(connection, f"busy_timeout = {usual_ms}")
     except sqlite3.Error as error:
         message = "The write-ahead log cannot be emptied now"
         raise LogUnavailable(message, definite=False) from error

@@ -188,8 +188,9 @@ class Writer:
             outcomes = self._do([job.work for job in batch])
         except Exception as error:
             outcomes = [_unavailable(error) for _ in batch]
-            # Whoever waits behind would wait for the same failure once more.
-            if waiting:
+            # Whoever waits behind would wait for the same failure once more. Not behind a
+            # sweep: that fails, too, where all else works, while somebody reads for long.
+            if waiting and not isinstance(batch[0].work, Sweep):
                 self._call(self._deliver, list(waiting), [_untried(error) for _ in waiting])
                 waiting.clear()
         self._call(self._deliver, batch, outcomes)

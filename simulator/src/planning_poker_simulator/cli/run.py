@@ -37,7 +37,8 @@ examples:
 Without --server each scenario has a server of its own, with a clock that is put
 forward, so that nothing is waited for. How to write one is in docs/testing.md.
 
-exit status: 0 all passed, 1 one failed, 2 a file cannot be used"""
+exit status: 0 all passed, 1 one failed or there is no server, 2 a file cannot be used,
+130 Ctrl-C; what was played until then is told"""
 
 
 def add(commands: Commands) -> None:
@@ -54,7 +55,7 @@ def add(commands: Commands) -> None:
     )
     run.add_argument("--server", metavar="HOST:PORT", default="", help="play them there")
     run.add_argument("--json", action="store_true", help="print the results as JSON")
-    run.add_argument("--junit", metavar="FILE", type=Path, help="write the results as JUnit XML")
+    run.add_argument("--junit", metavar="FILE", type=_file, help="write the results as JUnit XML")
     run.add_argument(
         "--jobs", metavar="N", type=_jobs, default=1, help="how many at the same time (1)"
     )
@@ -73,6 +74,13 @@ def _jobs(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _MOST_JOBS:
         raise ArgumentTypeError(f"a number from 1 to {_MOST_JOBS}, not {text!r}")
     return int(text)
+
+
+def _file(text: str) -> Path:
+    file = Path(text)
+    if not file.parent.is_dir():
+        raise ArgumentTypeError(f"there is no folder {file.parent}")
+    return file
 
 
 def _run(arguments: Namespace) -> int:
@@ -118,39 +126,51 @@ async def _play(scenarios: Sequence[Scenario], arguments: Namespace, out: Consol
     if arguments.server:
         await _look_for(arguments.server)
     told = Console(stderr=True, highlight=False)
-    with Progress(told, len(scenarios)) as progress:
-        results = await _all(scenarios, arguments, progress)
-    left_out = scenarios[len(results) :] if arguments.exit_first else ()
-    if arguments.junit:
-        _write(arguments.junit, results, left_out)
+    found: dict[int, Result] = {}
+    try:
+        with Progress(told, len(scenarios)) as progress:
+            await _all(scenarios, arguments, progress, found)
+    finally:  # what was played is told, also where the rest was broken off
+        results = [found[place] for place in sorted(found)]
+        left_out = [each for place, each in enumerate(scenarios) if place not in found]
+        _tell(results, left_out, arguments, out)
+    return 0 if all(result.passed for result in results) else 1
+
+
+async def _all(
+    scenarios: Sequence[Scenario],
+    arguments: Namespace,
+    progress: Progress,
+    found: dict[int, Result],
+) -> None:
+    """Note their results by their places; up to the first failure, if that is asked for."""
+    places = asyncio.Semaphore(arguments.jobs)
+    failed = asyncio.Event()
+
+    async def one(place: int, scenario: Scenario) -> None:
+        async with places:
+            if failed.is_set():
+                return
+            found[place] = await run_scenario(scenario, progress, arguments.server)
+            if arguments.exit_first and not found[place].passed:
+                failed.set()
+
+    async with asyncio.TaskGroup() as group:
+        for place, scenario in enumerate(scenarios):
+            group.create_task(one(place, scenario))
+
+
+def _tell(
+    results: Sequence[Result], left_out: Sequence[Scenario], arguments: Namespace, out: Console
+) -> None:
     with printing():
         if arguments.json:
             out.file.write(f"{json.dumps(_to_json(results), ensure_ascii=False, indent=2)}\n")
         else:
             out.print(summary(results, len(left_out)))
         out.file.flush()
-    return 0 if all(result.passed for result in results) else 1
-
-
-async def _all(
-    scenarios: Sequence[Scenario], arguments: Namespace, progress: Progress
-) -> list[Result]:
-    """Their results in the order of the files; up to the first failure, if it is asked for."""
-    places = asyncio.Semaphore(arguments.jobs)
-    failed = asyncio.Event()
-
-    async def one(scenario: Scenario) -> Result | None:
-        async with places:
-            if failed.is_set():
-                return None
-            result = await run_scenario(scenario, progress, arguments.server)
-            if arguments.exit_first and not result.passed:
-                failed.set()
-            return result
-
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(scenario)) for scenario in scenarios]
-    return [result for task in tasks if (result := task.result()) is not None]
+    if arguments.junit:
+        _write(arguments.junit, results, left_out)
 
 
 async def _look_for(server: str) -> None:
