@@ -196,46 +196,26 @@ class RecordedChannel:
 
         return begin_recorded
 
-    def unary_stream(
-        self,
-        path: str,
-        request_serializer: Serializer,
-        response_deserializer: Deserializer[R],
-        **_: Any,
-    ) -> Callable[..., RecordedCall[R]]:
-        return self._asking(
-            self._channel.unary_stream(path, _as_it_is, _as_it_is),
-            path,
-            request_serializer,
-            response_deserializer,
-        )
+    def unary_stream(self, path: str, **coding: Any) -> Callable[..., RecordedCall[Any]]:
+        return self._asking(self._channel.unary_stream(path, _as_it_is, _as_it_is), path, **coding)
 
-    def unary_unary(
-        self,
-        path: str,
-        request_serializer: Serializer,
-        response_deserializer: Deserializer[R],
-        **_: Any,
-    ) -> Callable[..., RecordedCall[R]]:
-        return self._asking(
-            self._channel.unary_unary(path, _as_it_is, _as_it_is),
-            path,
-            request_serializer,
-            response_deserializer,
-        )
+    def unary_unary(self, path: str, **coding: Any) -> Callable[..., RecordedCall[Any]]:
+        return self._asking(self._channel.unary_unary(path, _as_it_is, _as_it_is), path, **coding)
 
     def _asking(
         self,
         begin: Callable[..., Any],
         path: str,
-        serialize: Serializer,
-        deserialize: Deserializer[R],
+        request_serializer: Serializer,
+        response_deserializer: Deserializer[R],
+        **_: Any,
     ) -> Callable[..., RecordedCall[R]]:
         def begin_recorded(request: Any, **options: Any) -> RecordedCall[R]:
-            tape, encoded = self._open_tape(_method(path)), serialize(request)
+            tape, encoded = self._open_tape(_method(path)), request_serializer(request)
             tape.asked(encoded)
+            call = begin(encoded, **options)
             return RecordedCall(
-                begin(encoded, **options), tape, deserialize, serialize, self._versions
+                call, tape, response_deserializer, request_serializer, self._versions
             )
 
         return begin_recorded

@@ -193,6 +193,7 @@ def secrecy(evidence: Evidence) -> Iterator[str]:
         for message in messages:
             if message.kind == "attached":
                 attached = message.envelope.attached
+                held = {each for each in held if each[0] != attached.game_id}
                 held.update((attached.game_id, player) for player in attached.player_ids)
             yield from _hidden_votes(message)
             for comment in _hidden(evidence, author, message.written):

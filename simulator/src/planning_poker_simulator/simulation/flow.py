@@ -27,7 +27,7 @@ class Flow(Generic[M]):
         self._last_arrival = 0.0
         self._wake: asyncio.Future[None] | None = None
         self._room: asyncio.Future[None] | None = None
-        self._held = False
+        self._holds = 0
         self._lost = False
         self._ended = False
         self._closes_at: float | None = None
@@ -65,12 +65,17 @@ class Flow(Generic[M]):
         return message
 
     def hold(self) -> None:
-        """Nothing arrives until `release`, and nobody is told."""
-        self._held = True
+        """Nothing arrives until a `release` for each hold, and nobody is told."""
+        self._holds += 1
 
     def release(self) -> None:
+        """What was held arrives, unless it is held for another reason, too."""
+        self._holds = max(0, self._holds - 1)
+        self._look()
+
+    def release_all(self) -> None:
         """What was held arrives."""
-        self._held = False
+        self._holds = 0
         self._look()
 
     def lose(self) -> None:
@@ -92,7 +97,7 @@ class Flow(Generic[M]):
 
     def _look(self) -> None:
         now = self._loop.time()
-        if self._held or self._ended:
+        if self._holds or self._ended:
             return
         while self._travelling and self._travelling[0][0] <= now:
             self._arrived.append(self._travelling.popleft()[1])

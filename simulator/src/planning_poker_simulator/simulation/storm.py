@@ -66,8 +66,8 @@ class Storm:
         self._network.unreachable.clear()
         self._network.opened = lambda _: None
         for wire in self._network.open_wires():
-            wire.to_server.release()
-            wire.to_client.release()
+            wire.to_server.release_all()
+            wire.to_client.release_all()
         await self._house.stopped()
         await self._house.disk.landed()
         if self._house.process is not None:
@@ -206,6 +206,8 @@ class Storm:
         process.freeze()
         self._happened("server_pause", f"for {seconds:.1f} s")
         await asyncio.sleep(seconds)
+        for wire in self._network.open_wires():  # those that came meanwhile, too
+            wire.stream.disturbed = True
         process.thaw()
         return ""
 
